@@ -1,0 +1,74 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// Swift settings of every Swift target. Warnings are errors where `.ci/run` builds, so that a newer compiler's new
+// warning never stops a user's build.
+let settings: [SwiftSetting] =
+  [.enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]
+  + (Context.environment["SPECTROSCOPE_WARNINGS_AS_ERRORS"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+let algorithms: Target.Dependency = .product(name: "RealModule", package: "swift-numerics")
+let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
+    swiftSettings: settings)
+}
+
+let package = Package(
+  name: "spectroscope",
+  products: [.executable(name: "spectroscope", targets: ["spectroscope"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.0"),
+  ],
+  targets: [
+    // MARK: C libraries
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
+    .target(name: "CKernels"),
+
+    // MARK: Libraries, each importing only those above it
+    library("LinearAlgebra", ["COpenBLAS", "CLAPACKE", "CKernels", algorithms]),
+    library("Weights", ["LinearAlgebra", collections]),
+    library("Adapters", ["Weights", "LinearAlgebra", collections]),
+    library("Spectra", ["LinearAlgebra"]),
+    library("Diagnosis", ["Adapters", "Spectra"]),
+    library("RunStore", ["CHDF5", "Weights", "Spectra", "Diagnosis"]),
+    library(
+      "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
+    library("Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
+    .executableTarget(
+      name: "spectroscope",
+      dependencies: [
+        "Reporting", "Measurement", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra",
+        arguments, collections,
+      ],
+      path: "Sources/CommandLine", swiftSettings: settings),
+
+    // MARK: Tests
+    .target(
+      name: "TestSupport", dependencies: ["Weights", collections], path: "Tests/TestSupport", swiftSettings: settings),
+    tests(of: "LinearAlgebra", [algorithms]),
+    tests(of: "Weights", [collections]),
+    tests(of: "Adapters", ["Weights", "LinearAlgebra"]),
+    tests(of: "Spectra", ["LinearAlgebra"]),
+    tests(of: "RunStore", ["Spectra", "Diagnosis", "Weights"]),
+    tests(of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights"]),
+    tests(of: "Reporting", ["RunStore", "Spectra", "Weights"]),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["spectroscope", "TestSupport", "Weights"], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
+)

@@ -1,0 +1,86 @@
+import LinearAlgebra
+import Weights
+
+/// The two factors of a LoRA module and its scaling: ΔW = s·B·A with B of rows × r and A of r × columns, out × in.
+///
+/// Source: Hu et al. 2021, section 4.1; rsLoRA (Kalajdzievski 2023) differs in s alone, PiSSA (Meng et al. 2024) and MiLoRA
+/// (Wang et al. 2024) in the start, LoRA+ and LoRA-FA in the optimiser alone.
+package struct LoRAFactors: Equatable, Sendable {
+  package var b: Matrix<Double>
+  package var a: Matrix<Double>
+  package var scaling: Double
+  /// How the factors are stored, which decides how finely they can move.
+  package var format: FloatFormat
+
+  package init(b: Matrix<Double>, a: Matrix<Double>, scaling: Double, format: FloatFormat) {
+    precondition(b.columns == a.rows, "B has a column for each row of A")
+    self.b = b
+    self.a = a
+    self.scaling = scaling
+    self.format = format
+  }
+
+  package var rank: Int { b.columns }
+
+  /// True where B or A has no entry but zero, so that the product is zero.
+  package var isZero: Bool { b.elements.allSatisfy { $0 == 0 } || a.elements.allSatisfy { $0 == 0 } }
+
+  /// s·B·A as a product of factors.
+  package var product: LowRankProduct { LowRankProduct(left: b.scaled(by: scaling), right: a) }
+
+  /// s·B·A − s₀·B₀·A₀ as a product of factors of twice the rank.
+  ///
+  /// Where rank and scaling agree it is s·((B−B₀)·A + B₀·(A−A₀)), whose terms are as small as the difference itself: the
+  /// large common part is never formed, so nothing cancels.
+  package func difference(from start: LoRAFactors) -> LowRankProduct {
+    if start.isZero { return product }
+    guard rank == start.rank, scaling == start.scaling else {
+      return LowRankProduct(
+        left: .sideBySide([b.scaled(by: scaling), start.b.scaled(by: -start.scaling)]), right: .stacked([a, start.a]))
+    }
+    return LowRankProduct(
+      left: .sideBySide([(b - start.b).scaled(by: scaling), start.b.scaled(by: scaling)]),
+      right: .stacked([a, a - start.a]))
+  }
+
+  /// The rms Frobenius norm of what rounding the factors to their format does to s·B·A: s·η·√(2·Σᵢ‖bᵢ‖²‖aᵢ‖²) with
+  /// η = 0.425·u, the rms relative rounding error of a number under a logarithmic distribution.
+  package func roundingNorm() throws(LinearAlgebraError) -> Double {
+    let lengths = zip(try b.columnNorms(), try a.transposedCopy().columnNorms()).map { $0 * $1 }
+    return abs(scaling) * format.rmsRounding * euclideanNorm(lengths + lengths)
+  }
+
+  /// The tensors of a module in PEFT's files: the part of the name after the module's path, with and without the adapter's
+  /// name, which PEFT removes and raw state dictionaries keep.
+  static let tensorNames = [
+    (suffix: ".lora_A.weight", role: AdapterTensorRole.a), (".lora_B.weight", .b), (".lora_A.default.weight", .a),
+    (".lora_B.default.weight", .b), (".lora_embedding_A", .embeddingA), (".lora_embedding_B", .embeddingB),
+    (".lora_embedding_A.default", .embeddingA), (".lora_embedding_B.default", .embeddingB),
+    (".lora_magnitude_vector", .magnitude), (".lora_magnitude_vector.weight", .magnitude),
+    (".lora_magnitude_vector.default.weight", .magnitude), (".lora_B.bias", .bias),
+  ]
+
+  /// The module's path and the tensor's role, or nil for a tensor that is not LoRA's.
+  static func role(of name: String) -> (path: String, role: AdapterTensorRole)? {
+    for known in tensorNames where name.hasSuffix(known.suffix) {
+      return (String(name.dropLast(known.suffix.count)), known.role)
+    }
+    return nil
+  }
+}
+
+/// What a tensor of an adapter file is for its module.
+enum AdapterTensorRole: Equatable, Sendable {
+  case a, b, embeddingA, embeddingB, magnitude, bias
+}
+
+extension FloatFormat {
+  /// η: the rms relative error of rounding to this format, 0.425·u.
+  package var rmsRounding: Double { 0.425 * unitRoundoff }
+}
+
+/// √(Σ x²), scaled so that it neither overflows nor vanishes.
+package func euclideanNorm(_ values: [Double]) -> Double {
+  let scale = powerOfTwoScale(for: values.reduce(0) { max($0, $1.magnitude) })
+  return values.reduce(0) { $0 + ($1 * scale) * ($1 * scale) }.squareRoot() / scale
+}

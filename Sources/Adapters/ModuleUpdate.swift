@@ -1,0 +1,74 @@
+import LinearAlgebra
+
+/// The change of one weight matrix between two moments, and how finely it is known.
+package struct ModuleUpdate: Sendable {
+  package enum Content: Sendable {
+    case factored(LowRankProduct)
+    /// A difference of whole weights, with ‖W₊‖_F of the later one.
+    case dense(Matrix<Double>, laterNorm: Double)
+  }
+
+  package var content: Content
+  /// The rms Frobenius norm of what the rounding of the stored numbers does to the update.
+  package var roundingNorm: Double
+  /// ‖round(W₀ − s·B₀·A₀) − (W₀ − s·B₀·A₀)‖_F: what storing a residual base costs. Only where there is one.
+  package var residualRoundingNorm: Double?
+}
+
+/// Where W_eff(0) is, relative to the base's W₀.
+package enum AdapterStart: Sendable {
+  /// W_eff(0) = W₀, because the adapter starts at zero by construction.
+  case pretrained
+  /// The adapter began as these factors. Where `isSubtracted`, the base was changed by −s·B₀·A₀ so that W_eff(0) = W₀;
+  /// otherwise W_eff(0) = W₀ + s·B₀·A₀. `residualRoundingNorm` goes with a changed base; `isRecomputed` says that the factors
+  /// were not stored but found again from the base.
+  case factors(LoRAFactors, isSubtracted: Bool, residualRoundingNorm: Double?, isRecomputed: Bool)
+  /// Nothing tells, and `init` (and `pretrained`, where the base was changed) cannot be had.
+  case unknown(isSubtracted: Bool)
+}
+
+extension ModuleUpdate {
+  /// W_eff(t) − W_eff(0), or nil where the start is unknown.
+  package static func sinceInitialization(_ now: LoRAFactors, start: AdapterStart) throws(LinearAlgebraError)
+    -> ModuleUpdate?
+  {
+    switch start {
+    case .pretrained:
+      return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm())
+    case .factors(let first, _, let residual, let isRecomputed):
+      let rounding = [try now.roundingNorm(), try first.roundingNorm(), isRecomputed ? residual ?? 0 : 0]
+      return ModuleUpdate(content: .factored(now.difference(from: first)), roundingNorm: euclideanNorm(rounding))
+    case .unknown: return nil
+    }
+  }
+
+  /// W_eff(t) − W₀ in exact arithmetic, or nil where a changed base cannot be reproduced.
+  package static func sincePretraining(_ now: LoRAFactors, start: AdapterStart) throws(LinearAlgebraError)
+    -> ModuleUpdate?
+  {
+    switch start {
+    case .factors(_, isSubtracted: true, let residual, _):
+      var update = try sinceInitialization(now, start: start)
+      update?.residualRoundingNorm = residual
+      return update
+    case .unknown(isSubtracted: true): return nil
+    case .pretrained, .factors, .unknown:
+      return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm())
+    }
+  }
+
+  /// W_eff(t) − W_eff(before), which needs no start: a changed base cancels.
+  package static func between(_ before: LoRAFactors, _ now: LoRAFactors) throws(LinearAlgebraError) -> ModuleUpdate {
+    ModuleUpdate(
+      content: .factored(now.difference(from: before)),
+      roundingNorm: euclideanNorm([try now.roundingNorm(), try before.roundingNorm()]))
+  }
+
+  /// The difference of two whole weights. `roundings` are η·‖W‖_F of those of the two that were stored by training.
+  package static func whole(
+    from before: Matrix<Double>, to now: Matrix<Double>, roundings: [Double]
+  ) throws(LinearAlgebraError) -> ModuleUpdate {
+    ModuleUpdate(
+      content: .dense(now - before, laterNorm: try now.frobeniusNorm()), roundingNorm: euclideanNorm(roundings))
+  }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import OrderedCollections
+import Weights
+
+/// What Hugging Face PEFT's `adapter_config.json` says that decides the update; fields it does not need are ignored.
+package struct PEFTConfiguration: Equatable, Sendable {
+  /// How the adapter began, from `init_lora_weights`.
+  package enum Initialization: Equatable, Sendable {
+    /// The product B·A is zero at step 0 and the base is untouched (`true`, `gaussian`, `eva`, `orthogonal`, `mica`).
+    case zero
+    /// The leading part of the weight moved into the adapter, by an exact SVD: reproducible from the base.
+    case pissa
+    /// The base was changed by −s·B₀·A₀ at a start that cannot be reproduced (`pissa_niter_k`, `olora`, `corda`, `lora_ga`).
+    case subtracted(String)
+    /// A start that is neither zero nor a change of the base that is known (`false`: random; `loftq`; anything newer).
+    case other(String)
+
+    /// The field's own word for it.
+    package var name: String {
+      switch self {
+      case .zero: "zero"
+      case .pissa: "pissa"
+      case .subtracted(let name), .other(let name): name
+      }
+    }
+  }
+
+  /// `LORA`, `VERA`, `IA3`, …
+  package var type: String
+  package var rank: Int
+  package var alpha: Double
+  /// False where the file leaves α out; then PEFT's default, 8, is taken.
+  package var statesAlpha: Bool
+  package var usesRankStabilization: Bool
+  package var usesDoRA: Bool
+  package var isFanInFanOut: Bool
+  package var initialization: Initialization
+  /// Patterns in the file's order: the first that matches a module decides.
+  package var rankPattern: [Pattern]
+  package var alphaPattern: [Pattern]
+  package var modulesToSave: [String]
+  /// As written: a hub id, or a path of the machine that trained.
+  package var baseModel: String?
+  /// True where `layer_replication` builds the model from repeated layers of the base.
+  package var replicatesLayers: Bool
+
+  /// One entry of `rank_pattern` or `alpha_pattern`: a regular expression for the end of a module's path.
+  package struct Pattern: Equatable, Sendable {
+    package var expression: String
+    package var value: Double
+  }
+
+  /// The name of the configuration file in an adapter folder.
+  package static let fileName = "adapter_config.json"
+}
+
+// MARK: - Reading
+
+extension PEFTConfiguration {
+  /// Reads `adapter_config.json`.
+  ///
+  /// - Throws: `FileError` where the file cannot be opened, is no JSON, or a field that decides the update has no usable value.
+  package init(path: String) throws(FileError) {
+    let json = try JSONValue(contentsOf: path, allowingNonFinite: true)
+    guard json.object != nil else {
+      throw FileError(.badContent, path: path, "expected a JSON object, found another kind of value")
+    }
+    let fields = Fields(json: json, path: path)
+    type = try fields.string("peft_type").map { $0.uppercased() } ?? ""
+    guard !type.isEmpty else {
+      throw FileError(
+        .badContent, path: path, object: "peft_type", "expected the name of a PEFT method, found none",
+        remedy: "Pass a folder written by PEFT's save_pretrained")
+    }
+    rank = try fields.int("r") ?? 8
+    statesAlpha = json["lora_alpha"].map { !$0.isNull } ?? false
+    alpha = try fields.number("lora_alpha") ?? 8
+    usesRankStabilization = json["use_rslora"]?.bool ?? false
+    usesDoRA = json["use_dora"]?.bool ?? false
+    isFanInFanOut = json["fan_in_fan_out"]?.bool ?? false
+    initialization = Self.initialization(json["init_lora_weights"] ?? .bool(true))
+    rankPattern = try fields.pattern("rank_pattern")
+    alphaPattern = try fields.pattern("alpha_pattern")
+    modulesToSave = json["modules_to_save"]?.array?.compactMap(\.string) ?? []
+    baseModel = json["base_model_name_or_path"]?.string
+    replicatesLayers = !(json["layer_replication"]?.isNull ?? true)
+    if type == "LORA", rank < 1 || rankPattern.contains(where: { $0.value < 1 || $0.value != $0.value.rounded() }) {
+      throw FileError(.badContent, path: path, object: "r", "expected a positive whole number, found \(rank)")
+    }
+  }
+
+  private static func initialization(_ value: JSONValue) -> Initialization {
+    switch value.string?.lowercased() {
+    case nil: value.bool == false ? .other("random") : .zero
+    case "gaussian", "eva", "orthogonal", "mica", "true": .zero
+    case "pissa": .pissa
+    case let name? where name.hasPrefix("pissa_niter_") || ["olora", "corda", "lora_ga"].contains(name):
+      .subtracted(name)
+    case let name?: .other(name)
+    }
+  }
+
+  /// Typed access to the fields of one configuration, with errors that name the field.
+  private struct Fields {
+    var json: JSONValue
+    var path: String
+
+    private func value(_ key: String) -> JSONValue? { json[key].flatMap { $0.isNull ? nil : $0 } }
+
+    private func wrong(_ key: String, expected: String) -> FileError {
+      FileError(.badContent, path: path, object: key, "expected \(expected), found \(value(key)?.text() ?? "null")")
+    }
+
+    func string(_ key: String) throws(FileError) -> String? {
+      guard let value = value(key) else { return nil }
+      guard let text = value.string else { throw wrong(key, expected: "a string") }
+      return text
+    }
+
+    func number(_ key: String) throws(FileError) -> Double? {
+      guard let value = value(key) else { return nil }
+      guard let number = value.double, number.isFinite else { throw wrong(key, expected: "a finite number") }
+      return number
+    }
+
+    func int(_ key: String) throws(FileError) -> Int? {
+      guard let value = value(key) else { return nil }
+      guard let number = value.int else { throw wrong(key, expected: "a whole number") }
+      return number
+    }
+
+    func pattern(_ key: String) throws(FileError) -> [Pattern] {
+      guard let value = value(key) else { return [] }
+      guard let entries = value.object else { throw wrong(key, expected: "an object") }
+      return try entries.map { entry throws(FileError) in
+        guard let number = entry.value.double, number.isFinite else { throw wrong(key, expected: "finite numbers") }
+        guard (try? NSRegularExpression(pattern: PEFTConfiguration.wholeExpression(entry.key))) != nil else {
+          throw wrong(key, expected: "regular expressions")
+        }
+        return Pattern(expression: entry.key, value: number)
+      }
+    }
+  }
+}
+
+// MARK: - Per module
+
+extension PEFTConfiguration {
+  /// The rank that the configuration gives the module at this path (PEFT's path, without its prefix).
+  package func rank(of path: String) -> Int {
+    Self.first(of: rankPattern, matching: path).map { Int($0) } ?? rank
+  }
+
+  /// s of ΔW = s·B·A: α/r, or α/√r where ranks are stabilised (rsLoRA), with the patterns' α and r.
+  package func scaling(of path: String) -> Double {
+    let r = Double(rank(of: path))
+    return alpha(of: path) / (usesRankStabilization ? r.squareRoot() : r)
+  }
+
+  /// The α that the configuration gives the module at this path.
+  package func alpha(of path: String) -> Double {
+    Self.first(of: alphaPattern, matching: path) ?? alpha
+  }
+
+  private static func wholeExpression(_ expression: String) -> String { "^(.*\\.)?(\(expression))$" }
+
+  /// PEFT matches a pattern with the whole path or with its end after a dot, and takes the first that matches.
+  private static func first(of patterns: [Pattern], matching path: String) -> Double? {
+    patterns.first { path.range(of: wholeExpression($0.expression), options: .regularExpression) != nil }?.value
+  }
+}

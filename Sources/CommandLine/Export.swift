@@ -1,0 +1,47 @@
+import ArgumentParser
+import Foundation
+import Reporting
+import RunStore
+import Weights
+
+extension ExportFormat: ExpressibleByArgument {}
+
+/// `spectroscope export`.
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes the data of an analysis for plotting.",
+    discussion: """
+      csv writes modules.csv (one row per step, module and delta), singular_values.csv and findings.csv; json writes the same
+      as spectra.json. An empty cell or null means: undefined, or not computed at this depth.
+      """)
+
+  @Argument(help: ArgumentHelp("An analysis file, or a folder that holds analysis.h5.", valueName: "file"))
+  var file: String
+
+  @Option(help: "The format.")
+  var format: ExportFormat
+
+  @Option(help: ArgumentHelp("The folder to write into; created where it is missing.", valueName: "dir"))
+  var out: String
+
+  @Flag(help: "Do not list the files written.")
+  var quiet = false
+
+  func run() throws {
+    let analysis = try AnalysisFile.read(from: Self.analysisFile(at: file))
+    do {
+      try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+    } catch {
+      throw FileError(
+        .cannotCreate, path: out, "the folder cannot be created", remedy: "Check the path and its permissions")
+    }
+    for path in try format.exporter.export(analysis, to: out) where !quiet { Console.print(path) }
+  }
+
+  /// The file itself, or `analysis.h5` in a run folder.
+  static func analysisFile(at path: String) -> String {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    return exists && isFolder.boolValue ? path + "/analysis.h5" : path
+  }
+}

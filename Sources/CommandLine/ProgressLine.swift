@@ -1,0 +1,57 @@
+import Foundation
+import Measurement
+import Synchronization
+
+/// Progress with rate and time left on standard error: a line drawn again on a terminal, a line now and then in a log.
+final class ProgressLine: Sendable {
+  private let state: Mutex<(start: Date, lastShown: Date?, isDrawn: Bool)>
+  private let interval: TimeInterval
+
+  init() {
+    interval = Console.errorIsTerminal ? 0.1 : 10
+    state = Mutex((Date(), nil, false))
+  }
+
+  /// Shows `progress`, if enough time has passed since the last one.
+  func show(_ progress: MeasurementPlan.Progress) {
+    state.withLock { state in
+      let now = Date()
+      if let last = state.lastShown, now.timeIntervalSince(last) < interval, progress.done < progress.total { return }
+      // A log gets no line for work that takes less than one interval.
+      if !Console.errorIsTerminal, now.timeIntervalSince(state.start) < interval { return }
+      state.lastShown = now
+      let text = Self.text(progress, elapsed: now.timeIntervalSince(state.start))
+      if Console.errorIsTerminal {
+        state.isDrawn = true
+        FileHandle.standardError.write(Data("\r\u{1B}[2K\(text)".utf8))
+      } else {
+        Console.error(text)
+      }
+    }
+  }
+
+  /// Takes the line off the terminal, so that what follows begins on a clean one.
+  func clear() {
+    state.withLock { state in
+      if state.isDrawn { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+      state.isDrawn = false
+    }
+  }
+
+  static func text(_ progress: MeasurementPlan.Progress, elapsed: TimeInterval) -> String {
+    let percent = progress.total == 0 ? 100 : 100 * progress.done / progress.total
+    var text = "analyzing \(progress.done)/\(progress.total) (\(percent) %)"
+    let fresh = progress.done - progress.resumed
+    guard fresh > 0, elapsed > 0 else { return text }
+    let rate = Double(fresh) / elapsed
+    let left = Double(progress.total - progress.done) / rate
+    text += String(format: "  %.1f modules/s", rate)
+    return progress.done < progress.total ? text + "  \(duration(left)) left" : text
+  }
+
+  private static func duration(_ seconds: Double) -> String {
+    let whole = Int(seconds.rounded(.up))
+    return whole < 60
+      ? "\(whole) s" : whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole / 60 % 60) min"
+  }
+}

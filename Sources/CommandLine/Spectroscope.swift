@@ -1,0 +1,33 @@
+import ArgumentParser
+import LinearAlgebra
+import Measurement
+
+/// The root command. One file per subcommand; this one knows their names only.
+struct Spectroscope: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "spectroscope",
+    abstract: "Shows whether a parameter-efficient fine-tuning run is collapsing, from the weights of its checkpoints.",
+    discussion: """
+      Start with `spectroscope inspect PATH`, which says what a file or folder is, then
+        spectroscope analyze RUN --base BASE --out analysis.h5
+        spectroscope export analysis.h5 --format csv --out spectra/
+
+      Exit codes: 0 success; 64 usage; 65 the input's content is bad; 66 the input cannot be opened; 70 a defect in this
+      program; 73, 74 output cannot be written.
+      """,
+    version: programVersion,
+    subcommands: [Analyze.self, Export.self, Inspect.self, Doctor.self])
+}
+
+@main enum Main {
+  static func main() {
+    // The work is spread over modules; threads inside BLAS would only get in each other's way.
+    BLASLibrary.useOneThread()
+    do {
+      var command = try Spectroscope.parseAsRoot()
+      try command.run()
+    } catch {
+      Failure.exit(with: error)
+    }
+  }
+}

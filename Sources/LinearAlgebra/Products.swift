@@ -1,0 +1,68 @@
+/// alpha · a · b, by BLAS.
+package func product<S: Scalar>(_ a: MatrixView<S>, _ b: MatrixView<S>, alpha: S = 1) -> Matrix<S> {
+  precondition(a.columns == b.rows, "the inner dimensions of a product must agree")
+  var result = Matrix<S>(rows: a.rows, columns: b.columns)
+  // BLAS wants leading dimensions of at least one, and an empty inner dimension is a product of zeros already.
+  guard a.rows > 0, b.columns > 0, a.columns > 0 else { return result }
+  a.storage.withUnsafeBufferPointer { ap in
+    b.storage.withUnsafeBufferPointer { bp in
+      result.elements.withUnsafeMutableBufferPointer { cp in
+        S.gemm(
+          a.isTransposed, b.isTransposed, a.rows, b.columns, a.columns, alpha, ap.baseAddress! + a.offset, a.stride,
+          bp.baseAddress! + b.offset, b.stride, 0, cp.baseAddress!, b.columns)
+      }
+    }
+  }
+  return result
+}
+
+/// alpha · a · b, by BLAS.
+package func product<S: Scalar>(_ a: Matrix<S>, _ b: Matrix<S>, alpha: S = 1) -> Matrix<S> {
+  product(a.view, b.view, alpha: alpha)
+}
+
+extension Matrix {
+  /// A copy laid out as the transpose.
+  package func transposedCopy() -> Matrix {
+    var result = Matrix(rows: columns, columns: rows)
+    elements.withUnsafeBufferPointer { source in
+      result.elements.withUnsafeMutableBufferPointer { target in
+        for i in 0..<rows {
+          for j in 0..<columns { target[j * rows + i] = source[i * columns + j] }
+        }
+      }
+    }
+    return result
+  }
+
+  /// The matrices side by side; all have the same number of rows.
+  package static func sideBySide(_ parts: [Matrix]) -> Matrix {
+    let rows = parts.first?.rows ?? 0
+    precondition(parts.allSatisfy { $0.rows == rows }, "matrices side by side need equal numbers of rows")
+    let columns = parts.reduce(0) { $0 + $1.columns }
+    var elements: [S] = []
+    elements.reserveCapacity(rows * columns)
+    for i in 0..<rows {
+      for part in parts { elements += part.elements[i * part.columns..<(i + 1) * part.columns] }
+    }
+    return Matrix(rows: rows, columns: columns, elements: elements)
+  }
+
+  /// The matrices one below the other; all have the same number of columns.
+  package static func stacked(_ parts: [Matrix]) -> Matrix {
+    let columns = parts.first?.columns ?? 0
+    precondition(parts.allSatisfy { $0.columns == columns }, "stacked matrices need equal numbers of columns")
+    return Matrix(
+      rows: parts.reduce(0) { $0 + $1.rows }, columns: columns, elements: parts.flatMap(\.elements))
+  }
+
+  /// The entry-wise difference of two matrices of one shape.
+  package static func - (a: Matrix, b: Matrix) -> Matrix {
+    precondition(a.rows == b.rows && a.columns == b.columns, "a difference needs two matrices of one shape")
+    return Matrix(rows: a.rows, columns: a.columns, elements: zip(a.elements, b.elements).map { $0 - $1 })
+  }
+
+  package func scaled(by factor: S) -> Matrix {
+    Matrix(rows: rows, columns: columns, elements: elements.map { $0 * factor })
+  }
+}

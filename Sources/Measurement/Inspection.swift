@@ -1,0 +1,257 @@
+import Adapters
+import Diagnosis
+import Foundation
+import OrderedCollections
+import RunStore
+import Spectra
+import Weights
+
+/// What a file or folder is, in a few facts, and what looks wrong with it.
+package struct Inspection: Sendable {
+  /// What it was recognised as.
+  package enum Kind: String, Sendable {
+    case adapter = "adapter folder"
+    case series = "series of checkpoints"
+    case base = "base model"
+    case adapterWeights = "adapter weights"
+    case weights = "safetensors file"
+    case analysis = "analysis file"
+    case unknown = "not recognised"
+  }
+
+  package let kind: Kind
+  /// Names and values, in the order to show them.
+  package private(set) var facts: OrderedDictionary<String, JSONValue> = [:]
+  /// What looks wrong; empty where nothing does.
+  package private(set) var findings: [Finding] = []
+  /// Set where the content cannot be used at all.
+  package private(set) var error: FileError?
+
+  /// True where something is broken, rather than merely odd.
+  package var isBroken: Bool { error != nil || findings.contains { ["SP104", "SP110"].contains($0.code) } }
+
+  /// Looks at `path`; reads headers, and of adapters the values.
+  ///
+  /// - Throws: `FileError.cannotOpen` where there is nothing to look at. Broken content is a result, not an error.
+  package init(path: String) throws(FileError) {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw FileError(.cannotOpen, path: path, "no such file or folder")
+    }
+    kind = isFolder.boolValue ? Self.kind(ofFolder: path) : Self.kind(ofFile: path)
+    do throws(FileError) {
+      switch kind {
+      case .adapter, .series: try describeSeries(path)
+      case .base: try describeBase(path)
+      case .adapterWeights, .weights: try describeWeights(path)
+      case .analysis: try describeAnalysis(path)
+      case .unknown: try describeUnknown(path, isFolder: isFolder.boolValue)
+      }
+    } catch  where error.kind != .cannotOpen {
+      self.error = error
+    }
+  }
+}
+
+// MARK: - Recognising
+
+extension Inspection {
+  private static func kind(ofFolder path: String) -> Kind {
+    if let series = try? CheckpointSeries(path: path) {
+      return series.layout == .adapterFolder ? .adapter : .series
+    }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    if names.contains(where: { CheckpointSeries.looksLikeCheckpoint($0) }) { return .series }
+    let isModel = names.contains {
+      $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json") || $0.hasSuffix(".bin")
+    }
+    return isModel ? .base : .unknown
+  }
+
+  private static func kind(ofFile path: String) -> Kind {
+    // An HDF5 file begins with these bytes; one of ours that is cut short still does.
+    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+    if let file = try? PositionedFile(path: path), file.size >= 8, (try? file.read(8, at: 0)) == signature {
+      return .analysis
+    }
+    guard let file = try? SafetensorsFile(path: path) else {
+      return path.hasSuffix(".safetensors") ? .weights : .unknown
+    }
+    return file.tensors.keys.contains { $0.contains(".lora_") } ? .adapterWeights : .weights
+  }
+}
+
+// MARK: - Describing
+
+extension Inspection {
+  private mutating func describeSeries(_ path: String) throws(FileError) {
+    let series = try CheckpointSeries(path: path)
+    var remarks = series.remarks
+    var opened: [MeasurementPlan.Checkpoint] = []
+    for checkpoint in series.checkpoints {
+      do throws(FileError) {
+        let adapter = try AdapterFolder(path: checkpoint.path)
+        opened.append(.init(step: checkpoint.step, statesStep: checkpoint.statesStep, adapter: adapter))
+        remarks += try (adapter.remarks + adapter.remarksOnValues()).map { $0.at(step: checkpoint.step) }
+      } catch {
+        remarks.append(AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)"))
+      }
+    }
+    facts["layout"] = .string(series.layout.rawValue)
+    facts["steps"] = .array(series.checkpoints.map { .integer($0.step) })
+    if let last = opened.last?.adapter { describe(last) }
+    findings = Finding.findings(from: remarks + SeriesChanges.remarks(on: opened))
+  }
+
+  private mutating func describe(_ adapter: AdapterFolder) {
+    let configuration = adapter.configuration
+    let adapted = adapter.modules.filter { $0.rank != nil }
+    facts["method"] = .string(adapter.method.rawValue)
+    facts["rank"] = Self.distinct(adapted.map { .integer($0.rank!) })
+    facts["alpha"] = Self.distinct(adapted.map { .number(configuration.alpha(of: $0.path)) })
+    facts["scaling"] = Self.distinct(adapted.map { .number(configuration.scaling(of: $0.path)) })
+    facts["start"] = .string(configuration.initialization.name)
+    facts["modules"] = .integer(adapted.count)
+    facts["targets"] = Self.distinct(adapted.map { .string($0.path.split(separator: ".").last.map(String.init) ?? "") })
+    let whole = adapter.modules.filter { $0.rank == nil }
+    if !whole.isEmpty { facts["whole weights"] = .array(whole.map { .string($0.path) }) }
+    facts["types"] = Self.distinct(adapter.modules.map { .string($0.format.rawValue) })
+    facts["base"] = configuration.baseModel.map(JSONValue.string) ?? .null
+  }
+
+  private mutating func describeBase(_ path: String) throws(FileError) {
+    let base = try BaseModel(path: path)
+    var types: OrderedDictionary<String, Int> = [:]
+    var matrices = 0
+    for name in base.tensorNames {
+      let entry = try base.entry(name)
+      types[entry.elementType.rawValue, default: 0] += 1
+      matrices += entry.shape.count == 2 ? 1 : 0
+    }
+    let configuration = try? JSONValue(contentsOf: path + "/config.json")
+    if let name = configuration?["architectures"]?.array?.first { facts["architecture"] = name }
+    facts["tensors"] = .integer(base.tensorNames.count)
+    facts["matrices"] = .integer(matrices)
+    facts["types"] = .object(types.mapValues(JSONValue.integer))
+    facts["bytes"] = .integer(try base.totalBytes())
+    let unread = types.keys.filter { ElementType(rawValue: $0).format == nil }
+    if !unread.isEmpty {
+      findings.append(
+        Finding(
+          AdapterRemark(
+            .notAnalysed,
+            "tensors of type \(unread.joined(separator: ", ")) are not read; modules over them are left out")))
+    }
+  }
+
+  private mutating func describeWeights(_ path: String) throws(FileError) {
+    let file = try SafetensorsFile(path: path)
+    var nonFinite: [AdapterRemark] = []
+    for (name, entry) in file.tensors where entry.elementType.format != nil {
+      if let problem = try file.countNonFinite(of: name).error(path: path, name: name) {
+        nonFinite.append(AdapterRemark(.nonFinite, "\(problem)"))
+      }
+    }
+    facts["tensors"] = .integer(file.tensors.count)
+    facts["types"] = Self.distinct(file.tensors.values.map { .string($0.elementType.rawValue) })
+    facts["bytes"] = .integer(file.tensors.values.reduce(0) { $0 + $1.byteRange.count })
+    if kind == .adapterWeights { facts["note"] = "pass its folder, which has the configuration too" }
+    findings = Finding.findings(from: nonFinite)
+  }
+
+  private mutating func describeAnalysis(_ path: String) throws(FileError) {
+    let analysis = try AnalysisFile.read(from: path)
+    facts["source"] = .string(analysis.origin.source)
+    facts["base"] = .string(analysis.origin.base)
+    facts["written by"] = .string(analysis.origin.createdBy)
+    facts["depth"] = .string(analysis.origin.depth)
+    facts["coverage"] = .string(analysis.origin.coverage)
+    facts["steps"] = .array(OrderedSet(analysis.rows.map(\.step)).map(JSONValue.integer))
+    facts["deltas"] = .array(Set(analysis.rows.map(\.delta)).sorted().map { .string($0.rawValue) })
+    facts["modules"] = .integer(Set(analysis.rows.map(\.module)).count)
+    findings = analysis.findings
+  }
+
+  private func describeUnknown(_ path: String, isFolder: Bool) throws(FileError) {
+    // The readers' own messages say best what was found instead of what they read.
+    if isFolder {
+      _ = try CheckpointSeries(path: path)
+    } else {
+      _ = try SafetensorsFile(path: path)
+    }
+  }
+
+  /// One value where all are equal, else the list of those that occur.
+  private static func distinct(_ values: [JSONValue]) -> JSONValue {
+    let different = values.reduce(into: [JSONValue]()) { if !$0.contains($1) { $0.append($1) } }
+    return different.count == 1 ? different[0] : .array(different)
+  }
+}
+
+// MARK: - Output
+
+extension Inspection {
+  /// A heading and a line for each fact and finding.
+  package var text: String {
+    var lines = [kind.rawValue]
+    let width = facts.keys.map(\.count).max() ?? 0
+    for (name, value) in facts {
+      lines.append("  \(name)\(String(repeating: " ", count: width - name.count))  \(Self.plain(value))")
+    }
+    if let error { lines.append("  broken: \(error)") }
+    for finding in findings {
+      let step = finding.step.map { "step \($0): " } ?? ""
+      lines.append("  \(finding.severity.rawValue) \(finding.code) \(finding.name): \(step)\(finding.message)")
+    }
+    if error == nil, findings.isEmpty { lines.append("  nothing looks wrong") }
+    return lines.joined(separator: "\n")
+  }
+
+  package var json: JSONValue {
+    [
+      "kind": .string(kind.rawValue), "facts": .object(facts),
+      "error": error.map { .string("\($0)") } ?? .null, "broken": .bool(isBroken),
+      "findings": .array(
+        findings.map {
+          [
+            "step": $0.step.map(JSONValue.integer) ?? .null, "code": .string($0.code), "name": .string($0.name),
+            "severity": .string($0.severity.rawValue), "module": $0.module.map(JSONValue.string) ?? .null,
+            "message": .string($0.message),
+          ]
+        }),
+    ]
+  }
+
+  private static func plain(_ value: JSONValue) -> String {
+    switch value {
+    case .string(let text): text
+    case .array(let values): values.map(plain).joined(separator: ", ")
+    case .object(let entries): entries.map { "\($0.key) \(plain($0.value))" }.joined(separator: ", ")
+    case .null: "–"
+    default: value.text()
+    }
+  }
+}
+
+extension AdapterFolder {
+  /// What the values themselves tell: tensors that are not finite, and modules whose update is exactly zero.
+  func remarksOnValues() throws(FileError) -> [AdapterRemark] {
+    var remarks: [AdapterRemark] = []
+    var zero = 0
+    for (name, entry) in weights.tensors where entry.elementType.format != nil {
+      if let problem = try weights.countNonFinite(of: name).error(path: weights.path, name: name) {
+        remarks.append(AdapterRemark(.nonFinite, "\(problem)"))
+      }
+    }
+    guard remarks.isEmpty else { return remarks }
+    let adapted = modules.filter { $0.rank != nil }
+    for module in adapted where try factors(of: module).isZero { zero += 1 }
+    if zero > 0 {
+      remarks.append(
+        AdapterRemark(
+          .bIsZero, value: Double(zero),
+          "B or A of \(zero) of \(adapted.count) modules is exactly zero: nothing was trained there"))
+    }
+    return remarks
+  }
+}

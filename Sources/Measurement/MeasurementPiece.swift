@@ -1,0 +1,81 @@
+import Adapters
+import OrderedCollections
+import Spectra
+import Weights
+
+/// What one module gave at one checkpoint: the unit of work, and of resuming.
+package struct MeasurementPiece: Equatable, Sendable {
+  package var step: Int
+  package var module: String
+  package var rows: [SpectrumRow]
+  package var remarks: [AdapterRemark]
+  /// True where the tensors could not be used.
+  package var isDamaged: Bool
+}
+
+// MARK: - JSON, one line a piece
+
+extension MeasurementPiece {
+  var json: JSONValue {
+    [
+      "step": .integer(step), "module": .string(module), "damaged": .bool(isDamaged),
+      "rows": .array(rows.map(\.json)), "remarks": .array(remarks.map(\.json)),
+    ]
+  }
+
+  init?(json: JSONValue) {
+    guard let step = json["step"]?.int, let module = json["module"]?.string, let isDamaged = json["damaged"]?.bool,
+      let rows = json["rows"]?.array, let remarks = json["remarks"]?.array
+    else { return nil }
+    self.step = step
+    self.module = module
+    self.isDamaged = isDamaged
+    self.rows = rows.compactMap { SpectrumRow(json: $0, step: step, module: module) }
+    self.remarks = remarks.compactMap(AdapterRemark.init(json:))
+    guard self.rows.count == rows.count, self.remarks.count == remarks.count else { return nil }
+  }
+}
+
+extension SpectrumRow {
+  fileprivate var json: JSONValue {
+    var metricValues: OrderedDictionary<String, JSONValue> = [:]
+    for metric in Metric.allCases {
+      if let value = metrics[metric] { metricValues[metric.rawValue] = .number(value) }
+    }
+    return [
+      "delta": .string(delta.rawValue), "method": .string(method), "metrics": .object(metricValues),
+      "singular_values": .array(singularValues.map(JSONValue.number)),
+    ]
+  }
+
+  fileprivate init?(json: JSONValue, step: Int, module: String) {
+    guard let delta = json["delta"]?.string.flatMap(Delta.init(rawValue:)), let method = json["method"]?.string,
+      let entries = json["metrics"]?.object, let values = json["singular_values"]?.array
+    else { return nil }
+    var metrics = MetricValues()
+    for (name, value) in entries {
+      guard let metric = Metric(rawValue: name), let number = value.double else { return nil }
+      metrics[metric] = number
+    }
+    let numbers = values.compactMap(\.double)
+    guard numbers.count == values.count else { return nil }
+    self.init(step: step, module: module, method: method, delta: delta, metrics: metrics, singularValues: numbers)
+  }
+}
+
+extension AdapterRemark {
+  fileprivate var json: JSONValue {
+    [
+      "kind": .string(kind.rawValue), "step": step.map(JSONValue.integer) ?? .null,
+      "module": module.map(JSONValue.string) ?? .null, "value": value.map(JSONValue.number) ?? .null,
+      "message": .string(message),
+    ]
+  }
+
+  fileprivate init?(json: JSONValue) {
+    guard let kind = json["kind"]?.string.flatMap(Kind.init(rawValue:)), let message = json["message"]?.string else {
+      return nil
+    }
+    self.init(kind, step: json["step"]?.int, module: json["module"]?.string, value: json["value"]?.double, message)
+  }
+}

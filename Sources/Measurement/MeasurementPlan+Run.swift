@@ -1,0 +1,130 @@
+import Adapters
+import Diagnosis
+import Foundation
+import RunStore
+import Spectra
+import Synchronization
+import Weights
+
+/// The program's own name and version, as files and `--version` say it.
+package let programVersion = "0.1.0"
+
+extension MeasurementPlan {
+  /// What there is to show while it runs.
+  package struct Progress: Sendable {
+    /// Pieces done, those of an earlier start included.
+    package var done: Int
+    /// Pieces that an earlier, interrupted start had done.
+    package var resumed: Int
+    package var total: Int
+  }
+
+  /// How it ended.
+  package struct Outcome: Sendable {
+    package var analysis: Analysis
+    /// Checkpoints and tensors that could not be used; the exit code is 65 where there are any.
+    package var damaged: Int
+  }
+
+  /// Thrown when `shouldStop` said so; the pieces so far are kept, and the same call goes on with them.
+  package struct Interrupted: Error {
+    package var progress: Progress
+    package var journal: String
+  }
+
+  /// Measures every module at every checkpoint and writes the analysis file.
+  ///
+  /// The content does not depend on `jobs`, nor on interruptions.
+  ///
+  /// - Throws: `FileError`, or `Interrupted`.
+  package func run(
+    _ options: MeasurementOptions, shouldStop: @escaping @Sendable () -> Bool = { false },
+    report: @escaping @Sendable (Progress) -> Void = { _ in }
+  ) throws -> Outcome {
+    let journal = try PieceJournal(output: options.output, identity: try identity())
+    let progress = Mutex(Progress(done: journal.pieces.count, resumed: journal.pieces.count, total: pieceCount))
+    let results = Mutex<(norms: [String: Double], pieces: [MeasurementPiece])>((journal.norms, []))
+    report(progress.withLock { $0 })
+
+    try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
+      let norm = try journal.norms[module.match.tensor] ?? newNorm(of: module, journal)
+      results.withLock { $0.norms[module.match.tensor] = norm }
+      var measurement = ModuleMeasurement(plan: self, module: module, baseNorm: norm)
+      for (index, appearance) in module.appearances.enumerated() {
+        if shouldStop() { return }
+        let key = PieceJournal.PieceKey(
+          step: checkpoints[appearance.checkpoint].step, module: module.match.module)
+        let kept = journal.pieces[key]
+        let piece = try kept ?? measurement.measure(index)
+        if let kept {
+          measurement.skip(index, kept)
+        } else {
+          try journal.append(piece)
+          report(
+            progress.withLock {
+              $0.done += 1
+              return $0
+            })
+        }
+        results.withLock { $0.pieces.append(piece) }
+      }
+    }
+    let (norms, pieces) = results.withLock { $0 }
+    guard pieces.count == pieceCount else {
+      throw Interrupted(progress: progress.withLock { $0 }, journal: journal.path)
+    }
+    let outcome = assemble(options, norms: norms, pieces: pieces)
+    try AnalysisFile.write(outcome.analysis, to: options.output)
+    journal.remove()
+    return outcome
+  }
+
+  private func newNorm(of module: Module, _ journal: PieceJournal) throws -> Double {
+    let norm = try base.frobeniusNorm(of: module.match.tensor)
+    try journal.append(norm: norm, of: module.match.tensor)
+    return norm
+  }
+
+  private func assemble(
+    _ options: MeasurementOptions, norms: [String: Double], pieces: [MeasurementPiece]
+  ) -> Outcome {
+    let rows = pieces.flatMap(\.rows)
+    let findings = Finding.findings(from: remarks + pieces.flatMap(\.remarks)) + Finding.zeroUpdates(in: rows)
+    let origin = AnalysisOrigin(
+      source: options.source, base: options.base, createdBy: "spectroscope \(programVersion)", depth: "update",
+      coverage: coverage)
+    let baseNorms = Dictionary(
+      uniqueKeysWithValues: modules.compactMap { module in
+        norms[module.match.tensor].map { (module.match.module, $0) }
+      })
+    return Outcome(
+      analysis: Analysis(origin: origin, rows: rows, findings: findings, baseNorms: baseNorms),
+      damaged: damagedCheckpointCount + pieces.count(where: \.isDamaged))
+  }
+}
+
+extension MeasurementPlan {
+  /// Everything the pieces depend on: files by path, size and time, and options. Two plans with one identity give one result.
+  private func identity() throws(FileError) -> JSONValue {
+    func described(_ file: PositionedFile) -> JSONValue {
+      [.string(file.path), .integer(file.identity.size), .integer(file.identity.modificationTime)]
+    }
+    var baseFiles: [String: JSONValue] = [:]
+    for module in modules {
+      let file = try base.file(holding: module.match.tensor).file
+      baseFiles[file.path] = described(file)
+    }
+    let adapters = try checkpoints.map { checkpoint throws(FileError) -> JSONValue in
+      let configuration = checkpoint.adapter.path + "/" + PEFTConfiguration.fileName
+      return [
+        .integer(checkpoint.step), described(checkpoint.adapter.weights.file),
+        described(try PositionedFile(path: configuration)),
+      ]
+    }
+    return [
+      "pieces": 1, "version": .string(programVersion), "depth": "update", "method": .string(method.rawValue),
+      "initial": initial.map { described($0.weights.file) } ?? .null, "checkpoints": .array(adapters),
+      "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),
+    ]
+  }
+}

@@ -1,0 +1,134 @@
+import Adapters
+import OrderedCollections
+import Weights
+
+/// Finds the base weight of every module of every checkpoint, and says which have none.
+struct ModuleMatching {
+  let base: BaseModel
+  let checkpoints: [MeasurementPlan.Checkpoint]
+  private(set) var modules: [MeasurementPlan.Module] = []
+  private(set) var remarks: [AdapterRemark] = []
+  /// Every module of every adapter, matched or not.
+  private(set) var adapterModules: Set<String> = []
+  private var mismatches: OrderedDictionary<String, ModuleMatcher.Mismatch> = [:]
+
+  init(base: BaseModel, checkpoints: [MeasurementPlan.Checkpoint]) {
+    self.base = base
+    self.checkpoints = checkpoints
+  }
+
+  mutating func run() throws(FileError) {
+    var shapes: [String: [Int]] = [:]
+    for name in base.tensorNames { shapes[name] = try base.shape(of: name) }
+    let matcher = ModuleMatcher(shapes: shapes)
+    var found: OrderedDictionary<String, MeasurementPlan.Module> = [:]
+    for (index, checkpoint) in checkpoints.enumerated() {
+      adapterModules.formUnion(checkpoint.adapter.skippedModules)
+      for module in checkpoint.adapter.modules {
+        adapterModules.insert(module.path)
+        do throws(ModuleMatcher.Mismatch) {
+          let match = try matcher.match(module, isFanInFanOut: checkpoint.adapter.configuration.isFanInFanOut)
+          found[match.module, default: .init(match: match, appearances: [])].appearances.append((index, module))
+        } catch {
+          mismatches[module.path] = error
+        }
+      }
+    }
+    modules = Array(found.values)
+    remarkOnMismatches()
+  }
+
+  private mutating func remarkOnMismatches() {
+    var absent: [String] = []
+    for (path, mismatch) in mismatches {
+      switch mismatch {
+      case .noSuchModule: absent.append(path)
+      case .ambiguous(let names):
+        remarks.append(
+          AdapterRemark(
+            .matchesNoModule, module: path,
+            "\(path) fits several weights of the base (\(names.prefix(3).joined(separator: ", "))) and is left out"))
+      case .shape(let expected, let found, let tensor):
+        remarks.append(
+          AdapterRemark(
+            .matchesNoModule, module: path,
+            "\(path): expected a base weight of shape \(expected), found \(tensor) of shape \(found). Is this the base that "
+              + "the adapter was trained on?"))
+      }
+    }
+    guard let first = absent.first else { return }
+    remarks.append(
+      AdapterRemark(
+        .matchesNoModule, value: Double(absent.count),
+        "\(absent.count) of \(adapterModules.count) adapter modules match no weight of the base \(base.path), such as "
+          + "\(first). Is this the base that the adapter was trained on?"))
+  }
+
+  /// The error for an adapter of which no module fits.
+  func noneFits(_ options: MeasurementOptions) -> FileError {
+    let trained = checkpoints.last?.adapter.configuration.baseModel
+    guard !adapterModules.isEmpty else {
+      return FileError(
+        .badContent, path: checkpoints.last?.adapter.weights.path ?? options.source,
+        "expected LoRA tensors (….lora_A.weight and ….lora_B.weight), found none that can be analysed")
+    }
+    let reason = remarks.first { $0.kind == .matchesNoModule }?.message ?? ""
+    return FileError(
+      .badContent, path: options.base, "expected the weights that the adapter changes, found none. " + reason,
+      remedy: "Pass the base that it was trained on with --base"
+        + (trained.map { "; the adapter names \"\($0)\"" } ?? ""))
+  }
+}
+
+/// Notices a series whose rank, scaling or targets change along the way.
+enum SeriesChanges {
+  static func remarks(on checkpoints: [MeasurementPlan.Checkpoint]) -> [AdapterRemark] {
+    zip(checkpoints, checkpoints.dropFirst()).flatMap { before, now in
+      remarks(from: before, to: now)
+    }
+  }
+
+  private static func remarks(
+    from before: MeasurementPlan.Checkpoint, to now: MeasurementPlan.Checkpoint
+  ) -> [AdapterRemark] {
+    var result: [AdapterRemark] = []
+    let old = Dictionary(uniqueKeysWithValues: before.adapter.modules.map { ($0.path, $0) })
+    let new = Dictionary(uniqueKeysWithValues: now.adapter.modules.map { ($0.path, $0) })
+    let (added, removed) = (new.keys.filter { old[$0] == nil }, old.keys.filter { new[$0] == nil })
+    if !added.isEmpty || !removed.isEmpty {
+      let example = (added + removed).min()!
+      result.append(
+        AdapterRemark(
+          .seriesChanged, step: now.step,
+          "the targets change between steps \(before.step) and \(now.step): \(added.count) modules appear and "
+            + "\(removed.count) are gone, such as \(example). Are there two runs in this folder?"))
+    }
+    let ranks = old.keys.sorted().compactMap { path in
+      new[path].flatMap { $0.rank != old[path]!.rank ? (path, old[path]!.rank ?? 0, $0.rank ?? 0) : nil }
+    }
+    if let (path, oldRank, newRank) = ranks.first {
+      let isDoubled = ranks.allSatisfy { $2 == 2 * $1 }
+      result.append(
+        AdapterRemark(
+          isDoubled ? .convertedAdapter : .seriesChanged, step: now.step, value: Double(newRank),
+          "the rank of \(ranks.count) modules changes between steps \(before.step) and \(now.step), as \(path) from "
+            + "\(oldRank) to \(newRank). "
+            + (isDoubled
+              ? "Twice the rank is what PEFT's conversion of PiSSA or OLoRA on save writes: no growth of the adapter"
+              : "Are there two runs in this folder?")))
+    }
+    let alphas = old.keys.sorted().filter { path in
+      new[path] != nil && new[path]!.rank == old[path]!.rank && new[path]!.rank != nil
+        && before.adapter.configuration.scaling(of: path) != now.adapter.configuration.scaling(of: path)
+    }
+    if let path = alphas.first {
+      result.append(
+        AdapterRemark(
+          .seriesChanged, step: now.step,
+          "the scaling of \(alphas.count) modules changes between steps \(before.step) and \(now.step), as \(path) from "
+            + "\(before.adapter.configuration.scaling(of: path)) to \(now.adapter.configuration.scaling(of: path)). "
+            + "Are there two runs in this folder?"))
+    }
+    return result
+  }
+}

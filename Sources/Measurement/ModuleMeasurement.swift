@@ -1,0 +1,228 @@
+import Adapters
+import LinearAlgebra
+import Spectra
+import Weights
+
+/// Measures one module at all its checkpoints, in the order of steps. It holds the states of two moments at a time.
+struct ModuleMeasurement {
+  /// What a module's weights were at a checkpoint.
+  private enum State {
+    case factored(LoRAFactors)
+    case whole(Matrix<Double>, FloatFormat)
+  }
+
+  let plan: MeasurementPlan
+  let module: MeasurementPlan.Module
+  let baseNorm: Double
+  /// The base weight, read when something first needs it: most updates of low rank never do.
+  private var weight: Matrix<Double>?
+  private var start: AdapterStart?
+  private var startRemark: AdapterRemark?
+  private var before: (checkpoint: Int, state: State)?
+
+  init(plan: MeasurementPlan, module: MeasurementPlan.Module, baseNorm: Double) {
+    self.plan = plan
+    self.module = module
+    self.baseNorm = baseNorm
+  }
+
+  /// The piece of one appearance. A tensor that cannot be used becomes a remark, and later checkpoints are compared with the
+  /// last good one.
+  mutating func measure(_ index: Int) throws(FileError) -> MeasurementPiece {
+    let (checkpoint, stored) = module.appearances[index]
+    let step = plan.checkpoints[checkpoint].step
+    var piece = MeasurementPiece(step: step, module: module.match.module, rows: [], remarks: [], isDamaged: false)
+    do {
+      let state = try read(stored, at: checkpoint)
+      for (delta, update) in try updates(of: state, at: checkpoint, stored) {
+        piece.rows.append(try row(delta, update, stored, checkpoint))
+      }
+      piece.remarks = startRemark.map { [$0] } ?? []
+      before = (checkpoint, state)
+    } catch {
+      piece.rows = []
+      piece.isDamaged = true
+      let isNonFinite = (error as? FileError)?.problem.contains("non-finite") ?? false
+      piece.remarks = [
+        AdapterRemark(
+          isNonFinite ? .nonFinite : .damagedCheckpoint, step: step, module: module.match.module, "\(error)")
+      ]
+    }
+    return piece
+  }
+
+  /// Takes a piece that an earlier, interrupted analysis has measured: only what a later checkpoint is compared with is read.
+  mutating func skip(_ index: Int, _ piece: MeasurementPiece) {
+    guard !piece.isDamaged, index + 1 < module.appearances.count else { return }
+    let (checkpoint, stored) = module.appearances[index]
+    before = (try? read(stored, at: checkpoint)).map { (checkpoint, $0) } ?? before
+  }
+
+  private func read(_ stored: AdapterFolder.Module, at checkpoint: Int) throws -> State {
+    let adapter = plan.checkpoints[checkpoint].adapter
+    if stored.rank != nil { return .factored(try adapter.factors(of: stored)) }
+    return .whole(try adapter.savedWeight(of: stored), stored.format)
+  }
+
+  private mutating func baseWeight() throws -> Matrix<Double> {
+    if let weight { return weight }
+    let read = try plan.base.matrix(module.match)
+    weight = read
+    return read
+  }
+}
+
+// MARK: - Updates
+
+extension ModuleMeasurement {
+  private mutating func updates(
+    of state: State, at checkpoint: Int, _ stored: AdapterFolder.Module
+  ) throws -> [(Delta, ModuleUpdate)] {
+    switch state {
+    case .factored(let now): try factoredUpdates(now, at: checkpoint, stored)
+    case .whole(let now, let format): try wholeUpdates(now, format, at: checkpoint, stored)
+    }
+  }
+
+  private mutating func factoredUpdates(
+    _ now: LoRAFactors, at checkpoint: Int, _ stored: AdapterFolder.Module
+  ) throws -> [(Delta, ModuleUpdate)] {
+    let start = try start(stored)
+    let step = plan.checkpoints[checkpoint].step
+    var result: [(Delta, ModuleUpdate?)] = [
+      (.initial, try .sinceInitialization(now, start: start)), (.pretrained, try .sincePretraining(now, start: start)),
+    ]
+    if let before, case .factored(let earlier) = before.state {
+      result.append((.previous, try .between(earlier, now)))
+    } else if before == nil, step > 0 {
+      switch start {
+      case .pretrained: result.append((.previous, try .sinceInitialization(now, start: start)))
+      case .factors(_, _, _, isRecomputed: false):
+        result.append((.previous, try .sinceInitialization(now, start: start)))
+      case .factors, .unknown: break
+      }
+    }
+    return result.compactMap { delta, update in update.map { (delta, $0) } }
+  }
+
+  private mutating func wholeUpdates(
+    _ now: Matrix<Double>, _ format: FloatFormat, at checkpoint: Int, _ stored: AdapterFolder.Module
+  ) throws -> [(Delta, ModuleUpdate)] {
+    let rounding = format.rmsRounding
+    let pretrained = try baseWeight()
+    let sincePretraining = try ModuleUpdate.whole(
+      from: pretrained, to: now, roundings: [rounding * now.frobeniusNorm()])
+    var sinceStart = sincePretraining
+    if let initial = plan.initial,
+      let module = initial.modules.first(where: { $0.path == stored.path && $0.rank == nil })
+    {
+      let first = try initial.savedWeight(of: module)
+      sinceStart = try .whole(
+        from: first, to: now,
+        roundings: [rounding * now.frobeniusNorm(), module.format.rmsRounding * first.frobeniusNorm()])
+    }
+    var result = [(Delta.initial, sinceStart), (.pretrained, sincePretraining)]
+    if let before, case .whole(let earlier, let earlierFormat) = before.state {
+      let update = try ModuleUpdate.whole(
+        from: earlier, to: now,
+        roundings: [rounding * now.frobeniusNorm(), earlierFormat.rmsRounding * earlier.frobeniusNorm()])
+      result.append((.previous, update))
+    } else if before == nil, plan.checkpoints[checkpoint].step > 0 {
+      result.append((.previous, sinceStart))
+    }
+    return result
+  }
+
+  private func row(
+    _ delta: Delta, _ update: ModuleUpdate, _ stored: AdapterFolder.Module, _ checkpoint: Int
+  ) throws -> SpectrumRow {
+    let spectrum: UpdateSpectrum
+    switch update.content {
+    case .factored(let product): spectrum = try UpdateSpectrum(of: product)
+    case .dense(let difference, let laterNorm):
+      spectrum = try UpdateSpectrum(of: difference, laterNorm: laterNorm, rounding: stored.format.rmsRounding)
+    }
+    let now = plan.checkpoints[checkpoint]
+    let earlier = before.map { plan.checkpoints[$0.checkpoint].step } ?? 0
+    let scale = ModuleScale(
+      baseNorm: baseNorm, rank: stored.rank.map { _ in now.adapter.configuration.rank(of: stored.path) },
+      roundingNorm: update.roundingNorm, residualRoundingNorm: update.residualRoundingNorm,
+      stepsSincePrevious: delta == .previous && now.step > earlier ? now.step - earlier : nil)
+    return SpectrumRow(
+      step: now.step, module: module.match.module, method: (stored.rank == nil ? .full : plan.method).rawValue,
+      delta: delta, metrics: MetricValues(of: spectrum, in: scale), singularValues: spectrum.values)
+  }
+}
+
+// MARK: - Start
+
+extension ModuleMeasurement {
+  /// Where this module's W_eff(0) is; found once.
+  private mutating func start(_ stored: AdapterFolder.Module) throws -> AdapterStart {
+    if let start { return start }
+    let found = try findStart(stored)
+    start = found
+    return found
+  }
+
+  private mutating func findStart(_ stored: AdapterFolder.Module) throws -> AdapterStart {
+    let configuration = plan.checkpoints[module.appearances[0].checkpoint].adapter.configuration
+    let isSubtracted = plan.method.subtractsStart || (!plan.isMethodGiven && configuration.initialization.isSubtracted)
+    if let initial = plan.initial,
+      let first = initial.modules.first(where: { $0.path == stored.path && $0.rank != nil })
+    {
+      let factors = try initial.factors(of: first)
+      let residual = isSubtracted ? try residualRounding(of: factors) : nil
+      return .factors(factors, isSubtracted: isSubtracted, residualRoundingNorm: residual, isRecomputed: false)
+    }
+    switch configuration.initialization {
+    case .pissa where plan.method == .pissa, .zero where plan.method == .pissa:
+      return try recomputedPiSSA(stored, scaling: configuration.scaling(of: stored.path))
+    case .zero where !isSubtracted: return .pretrained
+    case .zero where plan.method == .milora:
+      return unknownStart("MiLoRA leaves no trace of its start in its files", isSubtracted: true)
+    case let other where plan.isMethodGiven && !isSubtracted && other.isSubtracted: return .pretrained
+    case let other:
+      return unknownStart(
+        "the start of init_lora_weights = \"\(other.name)\" is random or needs data, and cannot be found again from the base",
+        isSubtracted: isSubtracted)
+    }
+  }
+
+  private mutating func unknownStart(_ reason: String, isSubtracted: Bool) -> AdapterStart {
+    startRemark = AdapterRemark(
+      .startIsUnknown,
+      "\(reason); rows `init`\(isSubtracted ? " and `pretrained`" : "") are missing. Pass the adapter saved at step 0 with "
+        + "--initial")
+    return .unknown(isSubtracted: isSubtracted)
+  }
+
+  private mutating func recomputedPiSSA(_ stored: AdapterFolder.Module, scaling: Double) throws -> AdapterStart {
+    var accuracy = 0.0
+    let factors = try SVDStart.pissa(
+      weight: try baseWeight(), rank: stored.rank!, scaling: scaling, format: stored.format, accuracy: &accuracy)
+    let rounded = String((accuracy * 1e9).rounded() / 1e9)
+    startRemark = AdapterRemark(
+      .startIsRecomputed, value: accuracy,
+      "PiSSA's start was computed again from the base, to within about \(rounded)·‖W₀‖ of what Float32 training took. "
+        + "--initial makes it exact")
+    let residual = try residualRounding(of: factors)
+    weight = nil
+    return .factors(factors, isSubtracted: true, residualRoundingNorm: residual, isRecomputed: true)
+  }
+
+  private mutating func residualRounding(of start: LoRAFactors) throws -> Double? {
+    guard let format = try plan.base.entry(module.match.tensor).elementType.format else { return nil }
+    return try SVDStart.residualRoundingNorm(weight: baseWeight(), start: start, format: format)
+  }
+}
+
+extension PEFTConfiguration.Initialization {
+  /// True where the base was changed by −s·B₀·A₀ at the start.
+  var isSubtracted: Bool {
+    switch self {
+    case .pissa, .subtracted: true
+    case .zero, .other: false
+    }
+  }
+}

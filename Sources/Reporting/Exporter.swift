@@ -1,0 +1,22 @@
+import RunStore
+import Weights
+
+/// Writes an analysis in one format for other programs. Adding a format adds one conforming type and one case.
+package protocol Exporter {
+  /// Writes into the folder, which exists, and returns the paths of the files written.
+  ///
+  /// - Throws: `FileError` where a file cannot be written.
+  static func export(_ analysis: Analysis, to folder: String) throws(FileError) -> [String]
+}
+
+/// The formats that an analysis can be exported to.
+package enum ExportFormat: String, CaseIterable, Sendable {
+  case csv, json
+
+  package var exporter: any Exporter.Type {
+    switch self {
+    case .csv: CSVExporter.self
+    case .json: JSONExporter.self
+    }
+  }
+}

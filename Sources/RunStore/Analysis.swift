@@ -1,0 +1,46 @@
+import Diagnosis
+import Spectra
+
+/// Where the numbers of an analysis come from; the root attributes of an analysis file. Empty text means unknown.
+package struct AnalysisOrigin: Equatable, Sendable {
+  /// The run or folder of checkpoints that was analysed.
+  package var source: String
+  /// The base model it was analysed against.
+  package var base: String
+  /// The program and version that wrote the analysis.
+  package var createdBy: String
+  /// How much was computed: `update`, `geometry`, `full` or `auto`.
+  package var depth: String
+  /// Which part of the source the numbers cover.
+  package var coverage: String
+
+  package init(
+    source: String = "", base: String = "", createdBy: String = "", depth: String = "", coverage: String = ""
+  ) {
+    self.source = source
+    self.base = base
+    self.createdBy = createdBy
+    self.depth = depth
+    self.coverage = coverage
+  }
+}
+
+/// The result of analysing a run: what an analysis file holds.
+package struct Analysis: Equatable, Sendable {
+  package var origin: AnalysisOrigin
+  /// At most one row for each step, module and delta; a module has one method within a delta.
+  package var rows: [SpectrumRow]
+  package var findings: [Finding]
+  /// ‖W₀‖_F by module.
+  package var baseNorms: [String: Double]
+
+  package init(
+    origin: AnalysisOrigin = AnalysisOrigin(), rows: [SpectrumRow] = [], findings: [Finding] = [],
+    baseNorms: [String: Double] = [:]
+  ) {
+    self.origin = origin
+    self.rows = rows
+    self.findings = findings
+    self.baseNorms = baseNorms
+  }
+}

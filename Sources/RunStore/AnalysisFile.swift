@@ -1,0 +1,37 @@
+import Diagnosis
+import Spectra
+import Weights
+
+/// The HDF5 file of an analysis, format version 1, which h5py, xarray and h5web open without anything of ours.
+///
+///     /                              format, format_version, created_by, source, base, depth, coverage, default
+///     /analysis/step [T]             int64, ascending; step, module and index are dimension scales,
+///     /analysis/module [M]           hard-linked into each group below; text, in natural order
+///     /analysis/index [R]            int64, 0 ..< R
+///     /analysis/<delta>/<metric>     [T, M] float64, NaN where undefined; no dataset without any value
+///     /analysis/<delta>/method       [M] text, empty where the module has no row
+///     /analysis/<delta>/singular_values  [T, M, R] float64, padded with NaN
+///     /analysis/base/frobenius_norm  [M] float64, NaN where unknown
+///     /findings                      JSON text
+///
+/// A delta without rows has no group. `rows` has a value exactly where there is a row.
+package enum AnalysisFile {
+  static let format = "spectroscope-analysis"
+  static let formatVersion = 1
+
+  /// Writes the file whole; equal analyses make equal files, byte for byte, in whatever order their rows are.
+  ///
+  /// Throws `.cannotWrite` or `.cannotCreate`; also when two rows share step, module and delta, when one has no shape
+  /// (`rows`, `columns`), or when a module changes its method within a delta, since the layout cannot hold those.
+  package static func write(_ analysis: Analysis, to path: String) throws(FileError) {
+    let writer = try AnalysisWriter(analysis, path: path)
+    try HDF5File.write(to: path) { (root) throws(FileError) in try writer.write(to: root) }
+  }
+
+  /// Reads a file back. The rows come by step, module in natural order, and delta.
+  ///
+  /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, of another format or of a newer version.
+  package static func read(from path: String) throws(FileError) -> Analysis {
+    try AnalysisReader(path: path).analysis
+  }
+}

@@ -1,0 +1,98 @@
+import Diagnosis
+import Spectra
+import Weights
+
+/// Reads an analysis file and holds what was in it.
+struct AnalysisReader {
+  private(set) var analysis = Analysis()
+  private var steps: [Int] = []
+  private var modules: [String] = []
+
+  init(path: String) throws(FileError) {
+    let root = try HDF5File.open(path).root()
+    try Self.requireFormat(of: root)
+    for (name, field) in AnalysisOrigin.attributes {
+      analysis.origin[keyPath: field] = try root.text(name) ?? ""
+    }
+    let group = try root.group("analysis")
+    steps = try group.dataset("step").read()
+    modules = try group.dataset("module").readTexts()
+    try requireLabels(group)
+    for delta in Delta.allCases where try group.contains(delta.rawValue) {
+      analysis.rows += try rows(of: delta, in: try group.group(delta.rawValue))
+    }
+    let place = Dictionary(uniqueKeysWithValues: zip(modules, modules.indices))
+    analysis.rows.sort { ($0.step, place[$0.module]!, $0.delta) < ($1.step, place[$1.module]!, $1.delta) }
+    if try group.contains("base") { try readBaseNorms(in: try group.group("base")) }
+    analysis.findings = try FindingsJSON.findings(in: try root.dataset("findings"))
+  }
+
+  /// Says what a file of another kind is.
+  private static func requireFormat(of root: borrowing HDF5Group) throws(FileError) {
+    let found = try root.hasAttribute("format") ? try root.text("format") : nil
+    guard found == AnalysisFile.format else {
+      let what = found.map { "one of format '\($0)'" } ?? "an HDF5 file without the attribute 'format'"
+      throw root.location.error(
+        "expected an analysis file (format '\(AnalysisFile.format)'), found \(what)",
+        remedy: "Make one with `spectroscope analyze`")
+    }
+    let version: Int? = try root.number("format_version")
+    guard version == AnalysisFile.formatVersion else {
+      throw root.location.error(
+        "expected format_version \(AnalysisFile.formatVersion), found \(version.map(String.init) ?? "none")",
+        remedy: (version ?? 0) > AnalysisFile.formatVersion
+          ? "A newer Spectroscope wrote it: update yours" : "Analyse the run again")
+    }
+  }
+
+  /// Labels stand for rows, so each may occur only once.
+  private func requireLabels(_ group: borrowing HDF5Group) throws(FileError) {
+    guard Set(steps).count == steps.count else {
+      throw group.location.child("step").error("expected different steps, found one twice")
+    }
+    guard Set(modules).count == modules.count else {
+      throw group.location.child("module").error("expected different modules, found one twice")
+    }
+  }
+
+  private func rows(of delta: Delta, in group: borrowing HDF5Group) throws(FileError) -> [SpectrumRow] {
+    let grid = [steps.count, modules.count]
+    // Read first and in any case: it proves that the file is as big as the grid, and says where the rows are.
+    let present = try numbers(in: try group.dataset(Metric.rows.rawValue), shape: grid)
+    let positions = present.indices.filter { !present[$0].isNaN }
+    var metrics = [MetricValues](repeating: MetricValues(), count: positions.count)
+    for metric in Metric.allCases where try group.contains(metric.rawValue) {
+      let values = try numbers(in: try group.dataset(metric.rawValue), shape: grid)
+      for (row, position) in positions.enumerated() { metrics[row][metric] = values[position] }
+    }
+    let methods = try texts(in: try group.dataset("method"), count: modules.count)
+    let spectra = try group.dataset("singular_values")
+    let width = try spectra.shape().last ?? 0
+    let values = try numbers(in: spectra, shape: grid + [width])
+    return zip(positions, metrics).map { position, metrics in
+      let padded = values[position * width..<(position + 1) * width]
+      let count = padded.lastIndex { !$0.isNaN }.map { $0 + 1 - padded.startIndex } ?? 0
+      let (step, module) = position.quotientAndRemainder(dividingBy: modules.count)
+      return SpectrumRow(
+        step: steps[step], module: modules[module], method: methods[module], delta: delta, metrics: metrics,
+        singularValues: Array(padded.prefix(count)))
+    }
+  }
+
+  private mutating func readBaseNorms(in group: borrowing HDF5Group) throws(FileError) {
+    let norms = try numbers(in: try group.dataset("frobenius_norm"), shape: [modules.count])
+    for (module, norm) in zip(modules, norms) where !norm.isNaN { analysis.baseNorms[module] = norm }
+  }
+
+  private func numbers(in dataset: borrowing HDF5Dataset, shape: [Int]) throws(FileError) -> [Double] {
+    let found = try dataset.shape()
+    guard found == shape else { throw dataset.location.error("expected shape \(shape), found \(found)") }
+    return try dataset.read()
+  }
+
+  private func texts(in dataset: borrowing HDF5Dataset, count: Int) throws(FileError) -> [String] {
+    let texts = try dataset.readTexts()
+    guard texts.count == count else { throw dataset.location.error("expected \(count) texts, found \(texts.count)") }
+    return texts
+  }
+}

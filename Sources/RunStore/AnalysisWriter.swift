@@ -1,0 +1,167 @@
+import Diagnosis
+import Spectra
+import Weights
+
+/// Lays an analysis out over steps and modules, and writes it to the root of a file.
+struct AnalysisWriter {
+  private let analysis: Analysis
+  private let steps: [Int]
+  private let modules: [String]
+  private let deltas: [Grid]
+
+  /// The rows of one delta with their places among steps × modules, row-major.
+  private struct Grid {
+    var delta: Delta
+    var rows: [(position: Int, row: SpectrumRow)]
+    var methods: [String]
+  }
+
+  /// The datasets that label dimensions.
+  private struct Scales: ~Copyable {
+    var step: HDF5Dataset
+    var module: HDF5Dataset
+    var index: HDF5Dataset
+  }
+
+  /// Throws when the layout cannot hold the rows; `path` is for messages.
+  init(_ analysis: Analysis, path: String) throws(FileError) {
+    self.analysis = analysis
+    steps = Set(analysis.rows.map(\.step)).sorted()
+    modules = Set(analysis.rows.map(\.module)).union(analysis.baseNorms.keys).sorted(by: NaturalOrder.precedes)
+    var deltas: [Grid] = []
+    for delta in Delta.allCases {
+      let rows = analysis.rows.filter { $0.delta == delta }
+      if rows.isEmpty { continue }
+      deltas.append(try Self.grid(delta, rows, steps: steps, modules: modules, path: path))
+    }
+    self.deltas = deltas
+  }
+
+  private static func grid(
+    _ delta: Delta, _ rows: [SpectrumRow], steps: [Int], modules: [String], path: String
+  ) throws(FileError) -> Grid {
+    let stepPosition = Dictionary(uniqueKeysWithValues: zip(steps, steps.indices))
+    let modulePosition = Dictionary(uniqueKeysWithValues: zip(modules, modules.indices))
+    var grid = Grid(delta: delta, rows: [], methods: Array(repeating: "", count: modules.count))
+    var taken: Set<Int> = []
+    for row in rows {
+      let (step, module) = (stepPosition[row.step]!, modulePosition[row.module]!)
+      let position = step * modules.count + module
+      func refuse(_ problem: String) -> FileError {
+        FileError(.cannotWrite, path: path, object: "\(row.module), step \(row.step), \(delta.rawValue)", problem)
+      }
+      guard taken.insert(position).inserted else { throw refuse("expected one row, found two") }
+      guard row.metrics[.rows] != nil, row.metrics[.columns] != nil else {
+        throw refuse("expected the matrix's shape in rows and columns, found none")
+      }
+      let method = grid.methods[module]
+      guard method.isEmpty || method == row.method else {
+        throw refuse("expected one method for all steps, found \(method) and \(row.method)")
+      }
+      grid.methods[module] = row.method
+      grid.rows.append((position, row))
+    }
+    return grid
+  }
+
+  /// Writes everything.
+  func write(to root: borrowing HDF5Group) throws(FileError) {
+    try writeAttributes(of: root)
+    let group = try root.createGroup("analysis")
+    try group.setAttribute("NX_class", "NXentry")
+    if let first = deltas.first { try group.setAttribute("default", first.delta.rawValue) }
+    let scales = try writeScales(in: group)
+    for grid in deltas {
+      try write(grid, in: try group.createGroup(grid.delta.rawValue), scales: scales)
+    }
+    if !analysis.baseNorms.isEmpty { try writeBase(in: try group.createGroup("base"), scales: scales) }
+    try root.write(text: try FindingsJSON.text(of: analysis.findings, path: root.location.path), named: "findings")
+  }
+
+  private func writeAttributes(of root: borrowing HDF5Group) throws(FileError) {
+    try root.setAttribute("NX_class", "NXroot")
+    try root.setAttribute("default", "analysis")
+    try root.setAttribute("format", AnalysisFile.format)
+    try root.setAttribute("format_version", AnalysisFile.formatVersion)
+    for (name, field) in AnalysisOrigin.attributes {
+      try root.setAttribute(name, analysis.origin[keyPath: field])
+    }
+  }
+
+  private func writeScales(in group: borrowing HDF5Group) throws(FileError) -> Scales {
+    let width = analysis.rows.map(\.singularValues.count).max() ?? 0
+    let scales = Scales(
+      step: try group.write(steps, shape: [steps.count], named: "step"),
+      module: try group.write(modules, named: "module"),
+      index: try group.write(Array(0..<width), shape: [width], named: "index"))
+    try scales.step.makeScale("step")
+    try scales.module.makeScale("module")
+    try scales.index.makeScale("index")
+    return scales
+  }
+
+  private func write(
+    _ grid: Grid, in group: borrowing HDF5Group, scales: borrowing Scales
+  ) throws(FileError) {
+    try group.link("step", to: scales.step)
+    try group.link("module", to: scales.module)
+    try group.link("index", to: scales.index)
+    let metrics = Metric.allCases.filter { metric in grid.rows.contains { $0.row.metrics[metric] != nil } }
+    for metric in metrics {
+      var values = missing(steps.count * modules.count)
+      for (position, row) in grid.rows { values[position] = row.metrics[metric] ?? .nan }
+      let dataset = try group.write(values, shape: [steps.count, modules.count], named: metric.rawValue)
+      try dataset.attach(scales.step, toDimension: 0)
+      try dataset.attach(scales.module, toDimension: 1)
+    }
+    try group.write(grid.methods, named: "method").attach(scales.module, toDimension: 0)
+    try writeSingularValues(grid, in: group, scales: scales)
+    try writePlot(of: grid.delta, metrics: metrics, group)
+  }
+
+  private func writeSingularValues(
+    _ grid: Grid, in group: borrowing HDF5Group, scales: borrowing Scales
+  ) throws(FileError) {
+    let width = try scales.index.shape()[0]
+    var values = missing(steps.count * modules.count * width)
+    for (position, row) in grid.rows {
+      values.replaceSubrange(position * width..<position * width + row.singularValues.count, with: row.singularValues)
+    }
+    let dataset = try group.write(values, shape: [steps.count, modules.count, width], named: "singular_values")
+    try dataset.attach(scales.step, toDimension: 0)
+    try dataset.attach(scales.module, toDimension: 1)
+    try dataset.attach(scales.index, toDimension: 2)
+  }
+
+  /// What NeXus viewers draw by themselves: the size of the update over steps and modules.
+  private func writePlot(
+    of delta: Delta, metrics: [Metric], _ group: borrowing HDF5Group
+  ) throws(FileError) {
+    let signal = [Metric.relativeNorm, .frobeniusNorm, .rows].first(where: metrics.contains)!
+    try group.setAttribute("NX_class", "NXdata")
+    try group.setAttribute("title", "\(signal.rawValue) of the update (\(delta.rawValue))")
+    try group.setAttribute("signal", signal.rawValue)
+    // A dot is NeXus's word for an axis without values: h5web refuses to draw with an axis of text.
+    try group.setAttribute("axes", ["step", "."])
+  }
+
+  private func writeBase(in group: borrowing HDF5Group, scales: borrowing Scales) throws(FileError) {
+    try group.link("module", to: scales.module)
+    let norms = modules.map { analysis.baseNorms[$0] ?? .nan }
+    try group.write(norms, shape: [norms.count], named: "frobenius_norm").attach(scales.module, toDimension: 0)
+  }
+
+  private func missing(_ count: Int) -> [Double] {
+    Array(repeating: .nan, count: count)
+  }
+}
+
+extension AnalysisOrigin {
+  /// The fields and the root attributes that hold them.
+  static var attributes: [(name: String, field: WritableKeyPath<AnalysisOrigin, String>)] {
+    [
+      ("created_by", \.createdBy), ("source", \.source), ("base", \.base), ("depth", \.depth),
+      ("coverage", \.coverage),
+    ]
+  }
+}

@@ -1,0 +1,487 @@
+"""Spectral quantities of PEFT updates in plain NumPy: the reference values that the Swift code is tested against.
+
+Everything follows the definitions in the README of this folder. Updates are products L·R of stacked factors; their
+singular values come from Householder QR and one-sided Jacobi in extended precision (x87 `longdouble`, 64-bit
+mantissa), norms and shapes from those values. Matrices are out x in.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
+EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
+COLUMNS = (
+    "step,module,method,delta,rows,columns,rank,k,frobenius_norm,relative_norm,spectral_norm,rounding_floor,"
+    "residual_rounding,stable_rank,effective_rank,effective_rank_energy,participation_ratio,nuclear_ratio,"
+    "numerical_rank,update_velocity"
+).split(",")
+FULL_K = 32
+EXTENDED = np.longdouble
+assert np.finfo(EXTENDED).nmant >= 63, "extended precision is needed: run this on x86-64 or on an IEEE quad machine"
+
+
+# --- linear algebra in extended precision ---------------------------------------------------------------------------
+
+
+def triangle(matrix: np.ndarray) -> np.ndarray:
+    """The R factor of a Householder QR, in extended precision."""
+    work = np.array(matrix, dtype=EXTENDED)
+    size = min(work.shape)
+    for j in range(size):
+        column = work[j:, j]
+        norm = np.sqrt((column * column).sum())
+        if norm == 0:
+            continue
+        reflector = column.copy()
+        reflector[0] += norm if column[0] >= 0 else -norm
+        reflector /= np.sqrt((reflector * reflector).sum())
+        block = work[j:, j:]
+        block -= 2 * reflector[:, None] * (reflector[:, None] * block).sum(axis=0)
+    return np.triu(work[:size])
+
+
+def pairings(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The rounds of a round-robin tournament: each round pairs every one of an even number of columns once."""
+    order, rounds = list(range(count)), []
+    for _ in range(count - 1):
+        half = count // 2
+        rounds.append((np.array(order[:half]), np.array(order[half:][::-1])))
+        order = [order[0], order[-1]] + order[1:-1]
+    return rounds
+
+
+def jacobi_singular_values(matrix: np.ndarray) -> np.ndarray:
+    """Singular values, descending, by one-sided Jacobi in extended precision."""
+    work = np.array(matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T, dtype=EXTENDED)
+    count = work.shape[1]
+    if count % 2:
+        work = np.hstack([work, np.zeros((work.shape[0], 1), EXTENDED)])
+    tolerance = 16 * np.finfo(EXTENDED).eps
+    rounds = pairings(work.shape[1])
+    for _ in range(80):
+        rotated = False
+        for i, j in rounds:
+            x, y = work[:, i], work[:, j]
+            xx, yy, xy = (x * x).sum(axis=0), (y * y).sum(axis=0), (x * y).sum(axis=0)
+            active = np.abs(xy) > tolerance * np.sqrt(xx * yy)
+            if not active.any():
+                continue
+            rotated = True
+            zeta = np.where(active, yy - xx, 0) / np.where(active, 2 * xy, 1)
+            tangent = np.where(zeta >= 0, 1, -1) / (np.abs(zeta) + np.sqrt(1 + zeta * zeta))
+            tangent = np.where(active, tangent, 0)
+            cosine = 1 / np.sqrt(1 + tangent * tangent)
+            work[:, i], work[:, j] = cosine * (x - tangent * y), cosine * (tangent * x + y)
+        if not rotated:
+            return np.sort(np.sqrt((work * work).sum(axis=0)))[::-1][:count]
+    raise ArithmeticError("one-sided Jacobi did not converge")
+
+
+def product_singular_values(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The min(p, q) leading singular values of left (m x p) · right (p x n), never formed where p < q."""
+    width, q = left.shape[1], min(left.shape[0], right.shape[1])
+    if width >= q:
+        return jacobi_singular_values(left.astype(EXTENDED) @ right.astype(EXTENDED))
+    return jacobi_singular_values(triangle(left) @ triangle(right.T).T)
+
+
+# --- what is on disk ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Factors:
+    """A stored low-rank pair: B (out x rank), A (rank x in), exact in float64; the dtype is the stored one."""
+
+    b: np.ndarray
+    a: np.ndarray
+    scale: float
+    dtype: torch.dtype
+
+    @property
+    def rank(self) -> int:
+        return self.a.shape[0]
+
+    @property
+    def vanishes(self) -> bool:
+        return not self.b.any() or not self.a.any()
+
+    def dense(self) -> np.ndarray:
+        return self.scale * (self.b @ self.a)
+
+    def rounding(self) -> float:
+        """s·η·√(2 Σ ‖b_i‖² ‖a_i‖²)."""
+        energy = ((self.b**2).sum(axis=0) * (self.a**2).sum(axis=1)).sum()
+        return self.scale * eta(self.dtype) * math.sqrt(2 * energy)
+
+
+@dataclass
+class Saved:
+    """A whole weight in the adapter folder (`modules_to_save`), out x in."""
+
+    weight: np.ndarray
+    dtype: torch.dtype
+
+    def dense(self) -> np.ndarray:
+        return self.weight
+
+    def rounding(self) -> float:
+        return eta(self.dtype) * float(np.linalg.norm(self.weight))
+
+
+@dataclass
+class Adapter:
+    """One adapter folder: its configuration and, per module of the base model, what it holds."""
+
+    config: dict
+    modules: dict[str, Factors | Saved]
+
+
+def eta(dtype: torch.dtype) -> float:
+    return 0.425 * UNIT_ROUNDOFF[dtype]
+
+
+def is_embedding(module: str) -> bool:
+    return module.rsplit(".", 1)[-1] in EMBEDDINGS
+
+
+def read_tensors(file: Path) -> dict[str, torch.Tensor]:
+    with safe_open(file, framework="pt") as tensors:
+        return {name: tensors.get_tensor(name) for name in tensors.keys()}
+
+
+class Base:
+    """A Hugging Face model folder, sharded or not; weights are handed out as float64, out x in."""
+
+    def __init__(self, folder: Path, fan_in_fan_out: bool = False):
+        self.fan_in_fan_out = fan_in_fan_out
+        self.tensors: dict[str, torch.Tensor] = {}
+        for file in sorted(folder.glob("model*.safetensors")):
+            self.tensors.update(read_tensors(file))
+
+    def names(self) -> list[str]:
+        return sorted(n.removesuffix(".weight") for n, t in self.tensors.items() if t.ndim == 2)
+
+    def dtype(self, module: str) -> torch.dtype:
+        return self.tensors[module + ".weight"].dtype
+
+    def weight(self, module: str) -> np.ndarray:
+        stored = self.tensors[module + ".weight"].double().numpy()
+        return stored.T if self.fan_in_fan_out or is_embedding(module) else stored
+
+
+def resolve(pattern: dict, module: str, otherwise: float) -> float:
+    """The value of the first pattern, in the file's order, that matches a module's name as PEFT matches it."""
+    for key, value in pattern.items():
+        if re.match(rf"(.*\.)?({key})$", module):
+            return value
+    return otherwise
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """An adapter folder as PEFT writes it; an adapter that is not called "default" lies in a subfolder."""
+    if not (folder / "adapter_config.json").exists():
+        (folder,) = [file.parent for file in folder.glob("*/adapter_config.json")]
+    config = json.loads((folder / "adapter_config.json").read_text())
+    tensors = read_tensors(folder / "adapter_model.safetensors")
+    modules: dict[str, Factors | Saved] = {}
+    for name, tensor in tensors.items():
+        path = name.removeprefix("base_model.model.")
+        if path.endswith((".lora_A.weight", ".lora_embedding_A")):
+            module = re.sub(r"\.lora_(A\.weight|embedding_A)$", "", path)
+            partner = tensors[name.replace("lora_A", "lora_B").replace("embedding_A", "embedding_B")]
+            modules[module] = factors(config, module, partner, tensor)
+        elif path.endswith(".weight") and "lora_" not in path and ".base_layer" not in path:
+            module = path.removesuffix(".weight")
+            weight = tensor.double().numpy()
+            modules[module] = Saved(weight.T if is_embedding(module) else weight, tensor.dtype)
+    return Adapter(config, dict(sorted(modules.items())))
+
+
+def factors(config: dict, module: str, b: torch.Tensor, a: torch.Tensor) -> Factors:
+    rank = resolve(config["rank_pattern"], module, config["r"])
+    alpha = resolve(config["alpha_pattern"], module, config["lora_alpha"])
+    assert a.shape[0] == b.shape[1] == rank, f"{module}: rank {rank} expected, found {a.shape} and {b.shape}"
+    scale = alpha / math.sqrt(rank) if config["use_rslora"] else alpha / rank
+    return Factors(b.double().numpy(), a.double().numpy(), scale, a.dtype)
+
+
+# --- updates --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Update:
+    """One ΔW of one module: stacked factors (or a dense matrix) and what the table says of it."""
+
+    step: int
+    module: str
+    method: str
+    delta: str
+    rank: int | None
+    matrix: tuple[np.ndarray, np.ndarray] | np.ndarray
+    floor: float
+    residual_rounding: float | None = None
+    interval: int | None = None
+    weight_norm_after: float | None = None
+    dtype: torch.dtype | None = None
+
+    def dense(self) -> np.ndarray:
+        if isinstance(self.matrix, tuple):
+            return self.matrix[0] @ self.matrix[1]
+        return self.matrix
+
+
+def single(now: Factors) -> tuple[np.ndarray, np.ndarray]:
+    return now.scale * now.b, now.a
+
+
+def difference(now: Factors, before: Factors) -> tuple[np.ndarray, np.ndarray]:
+    """s·B·A - s₀·B₀·A₀ as stacked factors; (B-B₀)A + B₀(A-A₀) where scale and rank agree, which does not cancel."""
+    if before.vanishes:
+        return single(now)
+    if now.scale == before.scale and now.rank == before.rank:
+        left = np.hstack([now.b - before.b, before.b]) * now.scale
+        return left, np.vstack([now.a, now.a - before.a])
+    return np.hstack([now.scale * now.b, -before.scale * before.b]), np.vstack([now.a, before.a])
+
+
+def method_of(config: dict, override: str | None) -> str:
+    if override:
+        return override
+    if str(config["init_lora_weights"]).startswith("pissa"):
+        return "pissa"
+    return "rslora" if config["use_rslora"] else "lora"
+
+
+def principal(weight: np.ndarray, like: Factors) -> Factors:
+    """PiSSA's exact starting factors, recomputed from the base weight in float64."""
+    u, s, vt = np.linalg.svd(weight, full_matrices=False)
+    root = np.sqrt(s[: like.rank] / like.scale)
+    return replace(like, b=u[:, : like.rank] * root, a=root[:, None] * vt[: like.rank])
+
+
+def residual_rounding(weight: np.ndarray, start: Factors, dtype: torch.dtype) -> float:
+    """‖round(W₀ - sB₀A₀) - (W₀ - sB₀A₀)‖_F / ‖W₀‖_F, rounded to nearest even in the base's dtype."""
+    residual = weight - start.dense()
+    rounded = torch.from_numpy(np.ascontiguousarray(residual)).to(dtype).double().numpy()
+    return float(np.linalg.norm(rounded - residual) / np.linalg.norm(weight))
+
+
+def quadrature(*terms: float) -> float:
+    return math.sqrt(math.fsum(term * term for term in terms))
+
+
+class ModuleHistory:
+    """The updates of one factored module over a run."""
+
+    def __init__(self, base: Base, module: str, method: str, config: dict, start: Factors | None, first: Factors):
+        self.module, self.method = module, method
+        self.weight = base.weight(module)
+        self.norm = float(np.linalg.norm(self.weight))
+        self.mutates = method in ("pissa", "milora")
+        self.given = start
+        self.zero_start = start is None and not self.mutates
+        self.start, self.recomputed = start, False
+        if start is None and config["init_lora_weights"] == "pissa":
+            self.start, self.recomputed = principal(self.weight, first), True
+        self.residual = None
+        if self.mutates and self.start is not None:
+            self.residual = residual_rounding(self.weight, self.start, base.dtype(module))
+
+    def floor(self, *terms: float) -> float:
+        return quadrature(*terms) / self.norm
+
+    def update(self, step: int, delta: str, now: Factors, matrix, floor: float, **more) -> Update:
+        return Update(step, self.module, self.method, delta, now.rank, matrix, floor, **more)
+
+    def since_start(self, step: int, now: Factors) -> list[Update]:
+        """The rows `init` and `pretrained`, where the start is known."""
+        alone = self.floor(now.rounding())
+        if self.zero_start:
+            return [self.update(step, delta, now, single(now), alone) for delta in ("init", "pretrained")]
+        if self.start is None:
+            return []
+        recomputing = self.residual if self.recomputed else 0.0
+        floor = quadrature(self.floor(now.rounding(), self.start.rounding()), recomputing)
+        moved = difference(now, self.start)
+        init = self.update(step, "init", now, moved, floor)
+        if self.mutates:
+            return [init, self.update(step, "pretrained", now, moved, floor, residual_rounding=self.residual)]
+        return [init, self.update(step, "pretrained", now, single(now), alone)]
+
+    def since(self, step: int, now: Factors, before: tuple[int, Factors] | None) -> list[Update]:
+        """The row `previous`; step 0 stands in for the checkpoint before the first one where it is known."""
+        if before is None and self.given is not None:
+            before = (0, self.given)
+        if before is not None:
+            floor = self.floor(now.rounding(), before[1].rounding())
+            moved = difference(now, before[1])
+            return [self.update(step, "previous", now, moved, floor, interval=step - before[0])]
+        if self.zero_start:
+            floor = self.floor(now.rounding())
+            return [self.update(step, "previous", now, single(now), floor, interval=step)]
+        return []
+
+
+def saved_updates(base: Base, module: str, history: list[tuple[int, Saved]]) -> list[Update]:
+    """The updates of a module whose whole weight is stored; before the first checkpoint stands the base."""
+    weight = base.weight(module)
+    norm, rows = float(np.linalg.norm(weight)), []
+    before_step, before, before_rounding = 0, weight, 0.0
+    for step, saved in history:
+        common = dict(weight_norm_after=float(np.linalg.norm(saved.weight)), dtype=saved.dtype)
+        floor = saved.rounding() / norm
+        for delta in ("init", "pretrained"):
+            rows.append(Update(step, module, "full", delta, None, saved.weight - weight, floor, **common))
+        floor = quadrature(saved.rounding(), before_rounding) / norm
+        moved = saved.weight - before
+        interval = step - before_step
+        rows.append(Update(step, module, "full", "previous", None, moved, floor, interval=interval, **common))
+        before_step, before, before_rounding = step, saved.weight, saved.rounding()
+    return rows
+
+
+def updates(
+    base: Base, run: dict[int, Adapter], initial: Adapter | None = None, method: str | None = None
+) -> list[Update]:
+    """All updates of a run: checkpoints by step, an optional adapter of step 0, and the method if it is told."""
+    steps = sorted(run)
+    config = run[steps[0]].config
+    rows: list[Update] = []
+    for module, first in run[steps[0]].modules.items():
+        if isinstance(first, Saved):
+            rows += saved_updates(base, module, [(step, run[step].modules[module]) for step in steps])
+            continue
+        start = initial.modules[module] if initial else None
+        history = ModuleHistory(base, module, method_of(config, method), config, start, first)
+        if start is not None:
+            rows += history.since_start(0, start)
+        before = None
+        for step in steps:
+            now = run[step].modules[module]
+            rows += history.since_start(step, now) + history.since(step, now, before)
+            before = (step, now)
+    return sorted(rows, key=lambda row: (row.step, row.module, row.delta))
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+
+
+def singular_values(update: Update) -> np.ndarray:
+    if not isinstance(update.matrix, tuple):
+        return jacobi_singular_values(update.matrix)
+    return product_singular_values(*update.matrix)
+
+
+def numerical_rank(update: Update, tau: np.ndarray, shape: tuple[int, int]) -> int:
+    rows, columns = shape
+    if update.weight_norm_after is None:
+        threshold = max(rows, columns) * 2.0**-52 * tau[0]
+    else:
+        spread = (math.sqrt(rows) + math.sqrt(columns)) / math.sqrt(rows * columns)
+        threshold = eta(update.dtype) * update.weight_norm_after * spread
+    return int((tau > threshold).sum())
+
+
+def shape_metrics(tau: np.ndarray) -> dict[str, float]:
+    energy = tau * tau
+
+    def exponential_entropy(parts: np.ndarray) -> float:
+        share = parts[parts > 0] / parts.sum()
+        return float(np.exp(-(share * np.log(share)).sum()))
+
+    return {
+        "stable_rank": float(energy.sum() / energy[0]),
+        "effective_rank": exponential_entropy(tau),
+        "effective_rank_energy": exponential_entropy(energy),
+        "participation_ratio": float(energy.sum() ** 2 / (energy**2).sum()),
+        "nuclear_ratio": float(tau.sum() / np.sqrt(energy.sum())),
+    }
+
+
+def measure(update: Update, weight: np.ndarray) -> tuple[dict, np.ndarray]:
+    """One row of modules.csv and the singular values of the update."""
+    dense = update.dense()
+    rows, columns = dense.shape
+    q = min(rows, columns)
+    weight_norm = float(np.linalg.norm(weight))
+    moved = bool(dense.any())
+    count = min(update.matrix[0].shape[1], q) if isinstance(update.matrix, tuple) else q
+    tau = singular_values(update) if moved else np.zeros(count, EXTENDED)
+    norm = float(np.sqrt((tau * tau).sum()))
+    row = {name: None for name in COLUMNS} | {
+        "step": update.step,
+        "module": update.module,
+        "method": update.method,
+        "delta": update.delta,
+        "rows": rows,
+        "columns": columns,
+        "rank": update.rank,
+        "k": max(1, min(update.rank or FULL_K, q // 2)),
+        "frobenius_norm": norm,
+        "relative_norm": norm / weight_norm,
+        "spectral_norm": float(tau[0]),
+        "rounding_floor": update.floor,
+        "residual_rounding": update.residual_rounding,
+    }
+    if update.interval is not None:
+        row["update_velocity"] = norm / weight_norm / update.interval
+    if moved:
+        row |= shape_metrics(tau) | {"numerical_rank": numerical_rank(update, tau, (rows, columns))}
+    return row, tau.astype(np.float64)
+
+
+def check_against_dense(update: Update, tau: np.ndarray) -> None:
+    """Singular values and norm agree with the dense float64 update and its SVD, to the accuracy of those."""
+    dense = np.linalg.svd(update.dense(), compute_uv=False)
+    scale = max(dense[0], 1e-30)
+    if isinstance(update.matrix, tuple):
+        scale = max(scale, float(np.linalg.norm(update.matrix[0]) * np.linalg.norm(update.matrix[1])))
+    worst = np.abs(dense[: len(tau)] - tau).max()
+    assert worst <= 1e-13 * scale, f"{update.module} {update.delta} at {update.step}: {worst} of {scale}"
+    assert (dense[len(tau) :] <= 1e-13 * scale).all()
+    assert abs(np.linalg.norm(update.dense()) - np.sqrt((tau * tau).sum())) <= 1e-13 * scale
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def cell(value) -> str:
+    if value is None:
+        return ""
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def write_tables(base: Base, rows: list[Update], modules_file: Path, values_file: Path, check_dense: bool = True):
+    """Writes modules.csv and singular_values.csv of a list of updates."""
+    with open(modules_file, "w", newline="") as modules, open(values_file, "w", newline="") as values:
+        table = csv.writer(modules, lineterminator="\n")
+        series = csv.writer(values, lineterminator="\n")
+        table.writerow(COLUMNS)
+        series.writerow(["step", "module", "delta", "index", "value"])
+        for update in rows:
+            row, tau = measure(update, base.weight(update.module))
+            if check_dense:
+                check_against_dense(update, tau)
+            table.writerow([cell(row[name]) for name in COLUMNS])
+            for index, value in enumerate(tau):
+                series.writerow([update.step, update.module, update.delta, index, cell(float(value))])
+
+
+def write_base_values(base: Base, modules: list[str], file: Path) -> None:
+    """The singular values of base weights, as the rows `base` of singular_values.csv (their step is empty)."""
+    with open(file, "w", newline="") as stream:
+        series = csv.writer(stream, lineterminator="\n")
+        series.writerow(["step", "module", "delta", "index", "value"])
+        for module in modules:
+            for index, value in enumerate(np.linalg.svd(base.weight(module), compute_uv=False)):
+                series.writerow(["", module, "base", index, cell(float(value))])
