@@ -25,6 +25,14 @@ package enum AdapterStart: Sendable {
   case factors(LoRAFactors, isSubtracted: Bool, residualRoundingNorm: Double?, isRecomputed: Bool)
   /// Nothing tells, and `init` (and `pretrained`, where the base was changed) cannot be had.
   case unknown(isSubtracted: Bool)
+
+  /// True where W_eff(0) is known without having been computed again.
+  package var isStored: Bool {
+    switch self {
+    case .pretrained, .factors(_, _, _, isRecomputed: false): true
+    case .factors, .unknown: false
+    }
+  }
 }
 
 extension ModuleUpdate {

@@ -15,8 +15,9 @@ struct Analyze: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Computes the spectrum of every module's update at every checkpoint.",
     discussion: """
-      SOURCE is a folder of checkpoints (checkpoint-N of the Hugging Face Trainer, TRL and unsloth; global_step_N of verl;
-      global_stepN_hf of OpenRLHF), or one PEFT adapter folder. Read so far: \(PEFTMethods.analysed).
+      The source is a folder of checkpoints (checkpoint-N of the Hugging Face Trainer, TRL and unsloth; \
+      global_step_N of verl; global_stepN_hf of OpenRLHF), or one PEFT adapter folder. \
+      Read so far: \(PEFTMethods.analysed).
 
       An interrupted analysis goes on where it was when the same command is given again.
       """)
@@ -55,9 +56,10 @@ struct Analyze: ParsableCommand {
     try requireWritableFolder(of: out)
     let plan = try MeasurementPlan(options)
     if !output.quiet {
+      let count = plan.checkpoints.count
       Console.error(
-        "\(plan.coverage), \(plan.checkpoints.count) checkpoints of \(plan.method.rawValue), \(plan.series.layout.rawValue)"
-      )
+        "\(plan.coverage), \(count) checkpoint\(count == 1 ? "" : "s") of \(plan.method.rawValue), "
+          + plan.series.layout.rawValue)
     }
     let progress = output.quiet ? nil : ProgressLine()
     Interruption.listen()
@@ -67,8 +69,8 @@ struct Analyze: ParsableCommand {
     show(AnalysisSummary(outcome.analysis))
     if outcome.damaged > 0 {
       Console.error(
-        "Error: \(outcome.damaged) damaged checkpoint\(outcome.damaged == 1 ? "" : "s or tensors") left out (see the findings); "
-          + "the rest is in \(out)")
+        "Error: \(outcome.damaged) damaged \(outcome.damaged == 1 ? "checkpoint or module" : "checkpoints or modules") "
+          + "left out (see the findings); the rest is in \(out)")
       throw ExitCode(FileError.Kind.badContent.exitCode)
     }
   }

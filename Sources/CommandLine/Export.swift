@@ -11,14 +11,14 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes the data of an analysis for plotting.",
     discussion: """
-      csv writes modules.csv (one row per step, module and delta), singular_values.csv and findings.csv; json writes the same
-      as spectra.json. An empty cell or null means: undefined, or not computed at this depth.
+      csv writes modules.csv (one row per step, module and delta), singular_values.csv and findings.csv; \
+      json writes the same as spectra.json. An empty cell or null means: undefined, or not computed at this depth.
       """)
 
   @Argument(help: ArgumentHelp("An analysis file, or a folder that holds analysis.h5.", valueName: "file"))
   var file: String
 
-  @Option(help: "The format.")
+  @Option(help: "The format of the files.")
   var format: ExportFormat
 
   @Option(help: ArgumentHelp("The folder to write into; created where it is missing.", valueName: "dir"))

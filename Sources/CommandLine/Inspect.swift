@@ -7,8 +7,9 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says what a file or folder is, and what is wrong with it.",
     discussion: """
-      Knows adapter folders, series of checkpoints, base models, analysis files, and what is often found in their place: Git LFS
-      pointers, truncated files, pickles. Exit code 65 where something is broken, 66 where it cannot be opened.
+      Knows adapter folders, series of checkpoints, base models, analysis files, and what is often found in their \
+      place: Git LFS pointers, truncated files, pickles. Exit code 65 where something is broken, 66 where it cannot \
+      be opened.
       """)
 
   @Argument(help: ArgumentHelp("A file or folder.", valueName: "path"))

@@ -8,12 +8,20 @@ struct Spectroscope: ParsableCommand {
     commandName: "spectroscope",
     abstract: "Shows whether a parameter-efficient fine-tuning run is collapsing, from the weights of its checkpoints.",
     discussion: """
-      Start with `spectroscope inspect PATH`, which says what a file or folder is, then
+      Start with:
+        spectroscope inspect PATH     (says what a file or folder is)
         spectroscope analyze RUN --base BASE --out analysis.h5
         spectroscope export analysis.h5 --format csv --out spectra/
 
-      Exit codes: 0 success; 64 usage; 65 the input's content is bad; 66 the input cannot be opened; 70 a defect in this
-      program; 73, 74 output cannot be written.
+      Exit codes:
+          0  success
+         64  wrong usage
+         65  the input's content is bad; what could be analysed is still written
+         66  the input cannot be opened
+         70  a defect in this program
+         73  the output cannot be created
+         74  the output cannot be written
+        130  interrupted
       """,
     version: programVersion,
     subcommands: [Analyze.self, Export.self, Inspect.self, Doctor.self])

@@ -1,5 +1,3 @@
-import RealModule
-
 /// What a decomposition can say instead of a result.
 package enum LinearAlgebraError: Error, Equatable, CustomStringConvertible {
   /// NaN or infinite entries, found before LAPACK saw them; `first` is the index of the first, row by row.
@@ -21,34 +19,19 @@ extension Matrix {
   ///
   /// - Throws: `LinearAlgebraError.nonFinite` where an entry is NaN or infinite.
   package func largestMagnitude() throws(LinearAlgebraError) -> S {
-    // Summing x·0 finds NaN and infinity without a branch in the loop: it is 0 for finite x and NaN otherwise.
-    var largest: S = 0
-    var poison: S = 0
-    elements.withUnsafeBufferPointer { entries in
-      for x in entries {
-        largest = x.magnitude > largest ? x.magnitude : largest
-        poison += x * 0
-      }
-    }
-    guard poison == 0 else {
+    let (largest, isFinite) = elements.withUnsafeBufferPointer { S.largestMagnitude($0) }
+    guard isFinite else {
       let bad = elements.indices.filter { !elements[$0].isFinite }
       throw .nonFinite(count: bad.count, of: elements.count, first: bad[0])
     }
     return largest
   }
 
-  /// √(Σ aᵢⱼ²), summed in Float64 after a power-of-two scaling, so that entries near the ends of the range neither overflow
-  /// nor vanish. Relative error below rows·columns·2⁻⁵³.
+  /// √(Σ aᵢⱼ²), summed in Float64 after a power-of-two scaling, so that entries near the ends of the range neither
+  /// overflow nor vanish. Relative error below rows·columns·2⁻⁵³.
   package func frobeniusNorm() throws(LinearAlgebraError) -> Double {
     let scale = powerOfTwoScale(for: Double(try largestMagnitude()))
-    var sum = 0.0
-    elements.withUnsafeBufferPointer { entries in
-      for x in entries {
-        let y = Double(x) * scale
-        sum = Relaxed.sum(sum, y * y)
-      }
-    }
-    return sum.squareRoot() / scale
+    return elements.withUnsafeBufferPointer { S.sumOfSquares($0, scale: scale) }.squareRoot() / scale
   }
 
   /// Euclidean norms of the columns, in Float64 and scaled as `frobeniusNorm`.
@@ -56,12 +39,7 @@ extension Matrix {
     let scale = powerOfTwoScale(for: Double(try largestMagnitude()))
     var sums = [Double](repeating: 0, count: columns)
     elements.withUnsafeBufferPointer { entries in
-      for i in 0..<rows {
-        for j in 0..<columns {
-          let y = Double(entries[i * columns + j]) * scale
-          sums[j] += y * y
-        }
-      }
+      sums.withUnsafeMutableBufferPointer { S.addColumnSquares(entries, scale: scale, to: $0) }
     }
     return sums.map { $0.squareRoot() / scale }
   }

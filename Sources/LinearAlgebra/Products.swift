@@ -24,15 +24,7 @@ package func product<S: Scalar>(_ a: Matrix<S>, _ b: Matrix<S>, alpha: S = 1) ->
 extension Matrix {
   /// A copy laid out as the transpose.
   package func transposedCopy() -> Matrix {
-    var result = Matrix(rows: columns, columns: rows)
-    elements.withUnsafeBufferPointer { source in
-      result.elements.withUnsafeMutableBufferPointer { target in
-        for i in 0..<rows {
-          for j in 0..<columns { target[j * rows + i] = source[i * columns + j] }
-        }
-      }
-    }
-    return result
+    Matrix(rows: columns, columns: rows, filledBy: { S.transpose($0, columns: columns, into: $1) }, from: self)
   }
 
   /// The matrices side by side; all have the same number of rows.
@@ -59,10 +51,26 @@ extension Matrix {
   /// The entry-wise difference of two matrices of one shape.
   package static func - (a: Matrix, b: Matrix) -> Matrix {
     precondition(a.rows == b.rows && a.columns == b.columns, "a difference needs two matrices of one shape")
-    return Matrix(rows: a.rows, columns: a.columns, elements: zip(a.elements, b.elements).map { $0 - $1 })
+    return b.elements.withUnsafeBufferPointer { subtrahend in
+      Matrix(rows: a.rows, columns: a.columns, filledBy: { S.subtract($0, subtrahend, into: $1) }, from: a)
+    }
   }
 
   package func scaled(by factor: S) -> Matrix {
-    Matrix(rows: rows, columns: columns, elements: elements.map { $0 * factor })
+    Matrix(rows: rows, columns: columns, filledBy: { S.scale($0, by: factor, into: $1) }, from: self)
+  }
+
+  /// A matrix that `fill` makes of the elements of another one.
+  private init(
+    rows: Int, columns: Int,
+    filledBy fill: (UnsafeBufferPointer<S>, UnsafeMutableBufferPointer<S>) -> Void, from other: Matrix
+  ) {
+    let elements = [S](unsafeUninitializedCapacity: rows * columns) { buffer, count in
+      // The elements are trivial values; `fill` assigns every one of them.
+      let target = UnsafeMutableBufferPointer(rebasing: buffer[..<(rows * columns)])
+      other.elements.withUnsafeBufferPointer { fill($0, target) }
+      count = rows * columns
+    }
+    self.init(rows: rows, columns: columns, elements: elements)
   }
 }

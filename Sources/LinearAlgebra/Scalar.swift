@@ -6,7 +6,7 @@ import RealModule
 ///
 /// Generic code calls these once per array, never once per element: an element loop in generic code that crosses a module
 /// boundary runs hundreds of times slower than a specialised one. All pointers are row-major unless a name says otherwise.
-package protocol Scalar: Real, BinaryFloatingPoint, Sendable {
+package protocol Scalar: Real, BinaryFloatingPoint, ElementLoops, Sendable {
   /// Half the distance from 1 to the next larger value: 2⁻²⁴ or 2⁻⁵³.
   static var unitRoundoff: Self { get }
 

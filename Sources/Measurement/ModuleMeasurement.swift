@@ -34,9 +34,11 @@ struct ModuleMeasurement {
     var piece = MeasurementPiece(step: step, module: module.match.module, rows: [], remarks: [], isDamaged: false)
     do {
       let state = try read(stored, at: checkpoint)
-      for (delta, update) in try updates(of: state, at: checkpoint, stored) {
-        piece.rows.append(try row(delta, update, stored, checkpoint))
+      for (deltas, update) in try updates(of: state, at: checkpoint, stored) {
+        let spectrum = try spectrum(of: update, stored)
+        piece.rows += deltas.map { row($0, spectrum, update, stored, checkpoint) }
       }
+      piece.rows.sort { $0.delta < $1.delta }
       piece.remarks = startRemark.map { [$0] } ?? []
       before = (checkpoint, state)
     } catch {
@@ -75,9 +77,11 @@ struct ModuleMeasurement {
 // MARK: - Updates
 
 extension ModuleMeasurement {
+  /// The updates at a checkpoint, each once, with the deltas it stands for: a LoRA that began at zero has one update since
+  /// initialisation and since pretraining.
   private mutating func updates(
     of state: State, at checkpoint: Int, _ stored: AdapterFolder.Module
-  ) throws -> [(Delta, ModuleUpdate)] {
+  ) throws -> [([Delta], ModuleUpdate)] {
     switch state {
     case .factored(let now): try factoredUpdates(now, at: checkpoint, stored)
     case .whole(let now, let format): try wholeUpdates(now, format, at: checkpoint, stored)
@@ -86,62 +90,65 @@ extension ModuleMeasurement {
 
   private mutating func factoredUpdates(
     _ now: LoRAFactors, at checkpoint: Int, _ stored: AdapterFolder.Module
-  ) throws -> [(Delta, ModuleUpdate)] {
+  ) throws -> [([Delta], ModuleUpdate)] {
     let start = try start(stored)
-    let step = plan.checkpoints[checkpoint].step
-    var result: [(Delta, ModuleUpdate?)] = [
-      (.initial, try .sinceInitialization(now, start: start)), (.pretrained, try .sincePretraining(now, start: start)),
-    ]
-    if let before, case .factored(let earlier) = before.state {
-      result.append((.previous, try .between(earlier, now)))
-    } else if before == nil, step > 0 {
-      switch start {
-      case .pretrained: result.append((.previous, try .sinceInitialization(now, start: start)))
-      case .factors(_, _, _, isRecomputed: false):
-        result.append((.previous, try .sinceInitialization(now, start: start)))
-      case .factors, .unknown: break
-      }
+    var sinceStart: [Delta] = [.initial]
+    var result: [([Delta], ModuleUpdate)] = []
+    if case .pretrained = start {
+      sinceStart.append(.pretrained)
+    } else if let update = try ModuleUpdate.sincePretraining(now, start: start) {
+      result.append(([.pretrained], update))
     }
-    return result.compactMap { delta, update in update.map { (delta, $0) } }
+    if let before {
+      // A module that was a whole weight before has no such difference.
+      if case .factored(let earlier) = before.state { result.append(([.previous], try .between(earlier, now))) }
+    } else if plan.checkpoints[checkpoint].step > 0, start.isStored {
+      sinceStart.append(.previous)
+    }
+    if let update = try ModuleUpdate.sinceInitialization(now, start: start) { result.append((sinceStart, update)) }
+    return result
   }
 
   private mutating func wholeUpdates(
     _ now: Matrix<Double>, _ format: FloatFormat, at checkpoint: Int, _ stored: AdapterFolder.Module
-  ) throws -> [(Delta, ModuleUpdate)] {
-    let rounding = format.rmsRounding
-    let pretrained = try baseWeight()
-    let sincePretraining = try ModuleUpdate.whole(
-      from: pretrained, to: now, roundings: [rounding * now.frobeniusNorm()])
-    var sinceStart = sincePretraining
+  ) throws -> [([Delta], ModuleUpdate)] {
+    let rounding = try format.rmsRounding * now.frobeniusNorm()
+    var sinceStart: [Delta] = [.initial]
+    var result: [([Delta], ModuleUpdate)] = []
+    var start = (weight: try baseWeight(), roundings: [rounding])
     if let initial = plan.initial,
       let module = initial.modules.first(where: { $0.path == stored.path && $0.rank == nil })
     {
+      result.append(([.pretrained], try .whole(from: start.weight, to: now, roundings: start.roundings)))
       let first = try initial.savedWeight(of: module)
-      sinceStart = try .whole(
-        from: first, to: now,
-        roundings: [rounding * now.frobeniusNorm(), module.format.rmsRounding * first.frobeniusNorm()])
+      start = (first, [rounding, try module.format.rmsRounding * first.frobeniusNorm()])
+    } else {
+      sinceStart.append(.pretrained)
     }
-    var result = [(Delta.initial, sinceStart), (.pretrained, sincePretraining)]
-    if let before, case .whole(let earlier, let earlierFormat) = before.state {
-      let update = try ModuleUpdate.whole(
-        from: earlier, to: now,
-        roundings: [rounding * now.frobeniusNorm(), earlierFormat.rmsRounding * earlier.frobeniusNorm()])
-      result.append((.previous, update))
-    } else if before == nil, plan.checkpoints[checkpoint].step > 0 {
-      result.append((.previous, sinceStart))
+    if let before {
+      if case .whole(let earlier, let earlierFormat) = before.state {
+        let roundings = [rounding, try earlierFormat.rmsRounding * earlier.frobeniusNorm()]
+        result.append(([.previous], try .whole(from: earlier, to: now, roundings: roundings)))
+      }
+    } else if plan.checkpoints[checkpoint].step > 0 {
+      sinceStart.append(.previous)
     }
+    result.append((sinceStart, try .whole(from: start.weight, to: now, roundings: start.roundings)))
     return result
   }
 
-  private func row(
-    _ delta: Delta, _ update: ModuleUpdate, _ stored: AdapterFolder.Module, _ checkpoint: Int
-  ) throws -> SpectrumRow {
-    let spectrum: UpdateSpectrum
+  private func spectrum(of update: ModuleUpdate, _ stored: AdapterFolder.Module) throws -> UpdateSpectrum {
     switch update.content {
-    case .factored(let product): spectrum = try UpdateSpectrum(of: product)
+    case .factored(let product): try UpdateSpectrum(of: product)
     case .dense(let difference, let laterNorm):
-      spectrum = try UpdateSpectrum(of: difference, laterNorm: laterNorm, rounding: stored.format.rmsRounding)
+      try UpdateSpectrum(of: difference, laterNorm: laterNorm, rounding: stored.format.rmsRounding)
     }
+  }
+
+  private func row(
+    _ delta: Delta, _ spectrum: UpdateSpectrum, _ update: ModuleUpdate, _ stored: AdapterFolder.Module,
+    _ checkpoint: Int
+  ) -> SpectrumRow {
     let now = plan.checkpoints[checkpoint]
     let earlier = before.map { plan.checkpoints[$0.checkpoint].step } ?? 0
     let scale = ModuleScale(

@@ -1,0 +1,143 @@
+import TestSupport
+import Testing
+
+/// The whole text of help, version and usage errors.
+@Suite struct HelpTests {
+  @Test(arguments: [["--help"], ["-h"], ["help"], []])
+  func rootHelp(arguments: [String]) throws {
+    let result = try run(Program.path, arguments, environment: Program.environment)
+    #expect(result.stdout == HelpText.root + "\n")
+    #expect(result.stderr == "")
+    #expect(result.status == 0)
+  }
+
+  @Test(arguments: HelpText.subcommands)
+  func subcommandHelp(name: String, text: String) throws {
+    for result in [try spectroscope(name, "--help"), try spectroscope("help", name)] {
+      #expect(result.stdout == text + "\n\n")
+      #expect(result.stderr == "")
+      #expect(result.status == 0)
+    }
+  }
+
+  @Test(arguments: ["", "analyze", "export", "inspect", "doctor"])
+  func version(subcommand: String) throws {
+    let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]
+    let result = try run(Program.path, arguments, environment: Program.environment)
+    #expect(result.stdout == "0.1.0\n")
+    #expect(result.stderr == "")
+    #expect(result.status == 0)
+  }
+
+  struct Misuse: Sendable, CustomTestStringConvertible {
+    let arguments: [String]
+    let message: String
+    let usage: String
+    var testDescription: String { arguments.joined(separator: " ") }
+
+    static let analyzing = ["analyze", "run", "--base", "base", "--out", "out.h5"]
+
+    static let all = [
+      Misuse(arguments: ["analyse"], message: "Error: Unexpected argument 'analyse'", usage: HelpText.rootUsage),
+      Misuse(
+        arguments: ["analyze"],
+        message: """
+          Error: Missing expected argument '<source>'
+          Help:  <source>  A folder of checkpoints, or one adapter folder.
+          """, usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: ["analyze", "run", "--out", "out.h5"],
+        message: """
+          Error: Missing expected argument '--base <dir>'
+          Help:  --base <dir>  The base model's folder: Hugging Face safetensors, sharded or not.
+          """, usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: ["analyze", "run", "--base", "base"],
+        message: """
+          Error: Missing expected argument '--out <file>'
+          Help:  --out <file>  The analysis file to write (HDF5).
+          """, usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: ["analyze", "run", "--base", "base", "--out"],
+        message: """
+          Error: Missing value for '--out <file>'
+          Help:  --out <file>  The analysis file to write (HDF5).
+          """, usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: analyzing + ["--jobs", "0"], message: "Error: --jobs must be at least 1, found 0",
+        usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: analyzing + ["--jobs", "two"],
+        message: """
+          Error: The value 'two' is invalid for '--jobs <n>'
+          Help:  --jobs <n>  How many modules to analyse at once (default: the number of cores).
+          """, usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: analyzing + ["--depth", "deep"],
+        message: """
+          Error: The value 'deep' is invalid for '--depth <depth>'. Please provide one of 'auto' and 'update'.
+          Help:  --depth <depth>  How deep: update is ΔW alone; auto takes the deepest there is.
+          """, usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: analyzing + ["--method", "lokr"],
+        message: """
+          Error: The value 'lokr' is invalid for '--method <method>'. Please provide one of the following:
+            - lora
+            - rslora
+            - pissa
+            - milora
+            - lora-plus
+            - lora-fa
+            - rank1
+          Help:  --method <method>  The method, where the files cannot tell.
+          """, usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: analyzing + ["--quite"], message: "Error: Unknown option '--quite'. Did you mean '--quiet'?",
+        usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: analyzing + ["more"], message: "Error: Unexpected argument 'more'", usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: ["export", "out.h5", "--format", "csv"],
+        message: """
+          Error: Missing expected argument '--out <dir>'
+          Help:  --out <dir>  The folder to write into; created where it is missing.
+          """, usage: HelpText.exportUsage),
+      Misuse(
+        arguments: ["export", "out.h5", "--out", "csv"],
+        message: """
+          Error: Missing expected argument '--format <format>'
+          Help:  --format <format>  The format of the files.
+          """, usage: HelpText.exportUsage),
+      Misuse(
+        arguments: ["export", "out.h5", "--format", "xml", "--out", "csv"],
+        message: """
+          Error: The value 'xml' is invalid for '--format <format>'. Please provide one of 'csv' and 'json'.
+          Help:  --format <format>  The format of the files.
+          """, usage: HelpText.exportUsage),
+      Misuse(
+        arguments: ["inspect"],
+        message: """
+          Error: Missing expected argument '<path>'
+          Help:  <path>  A file or folder.
+          """, usage: HelpText.inspectUsage),
+      Misuse(
+        arguments: ["doctor", "--jsn"], message: "Error: Unknown option '--jsn'. Did you mean '--json'?",
+        usage: HelpText.doctorUsage),
+    ]
+  }
+
+  @Test(arguments: Misuse.all)
+  func usageError(misuse: Misuse) throws {
+    let result = try run(Program.path, misuse.arguments, environment: Program.environment)
+    let command = misuse.usage.split(separator: " ").dropFirst().first { !$0.hasPrefix("<") }.map { "spectroscope \($0)" }
+    #expect(
+      result.stderr == """
+        \(misuse.message)
+        Usage: \(misuse.usage)
+          See '\(command ?? "spectroscope") --help' for more information.
+
+        """)
+    #expect(result.stdout == "")
+    #expect(result.status == 64)
+  }
+}

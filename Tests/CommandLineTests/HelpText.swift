@@ -1,0 +1,141 @@
+/// The help texts as they are printed where the terminal's width is unknown (80 columns).
+enum HelpText {
+  static let rootUsage = "spectroscope <subcommand>"
+  static let analyzeUsage =
+    "spectroscope analyze <source> --base <dir> --out <file> [--initial <dir>] [--method <method>] [--jobs <n>] "
+    + "[--depth <depth>] [--json] [--quiet]"
+  static let exportUsage = "spectroscope export <file> --format <format> --out <dir> [--quiet]"
+  static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
+  static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
+
+  static let subcommands = [("analyze", analyze), ("export", export), ("inspect", inspect), ("doctor", doctor)]
+
+  static let root = """
+    OVERVIEW: Shows whether a parameter-efficient fine-tuning run is collapsing,
+    from the weights of its checkpoints.
+
+    Start with:
+      spectroscope inspect PATH     (says what a file or folder is)
+      spectroscope analyze RUN --base BASE --out analysis.h5
+      spectroscope export analysis.h5 --format csv --out spectra/
+
+    Exit codes:
+        0  success
+       64  wrong usage
+       65  the input's content is bad; what could be analysed is still written
+       66  the input cannot be opened
+       70  a defect in this program
+       73  the output cannot be created
+       74  the output cannot be written
+      130  interrupted
+
+    USAGE: \(rootUsage)
+
+    OPTIONS:
+      --version               Show the version.
+      -h, --help              Show help information.
+
+    SUBCOMMANDS:
+      analyze                 Computes the spectrum of every module's update at
+                              every checkpoint.
+      export                  Writes the data of an analysis for plotting.
+      inspect                 Says what a file or folder is, and what is wrong with
+                              it.
+      doctor                  Shows versions, threads and libraries, and tests BLAS
+                              and SVD against plain Swift.
+
+      See 'spectroscope help <subcommand>' for detailed help.
+    """
+
+  static let analyze = """
+    OVERVIEW: Computes the spectrum of every module's update at every checkpoint.
+
+    The source is a folder of checkpoints (checkpoint-N of the Hugging Face
+    Trainer, TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF),
+    or one PEFT adapter folder. Read so far: LoRA, rsLoRA, LoRA+, LoRA-FA, rank-1,
+    PiSSA, MiLoRA, and whole weights of modules_to_save.
+
+    An interrupted analysis goes on where it was when the same command is given
+    again.
+
+    USAGE: \(analyzeUsage)
+
+    ARGUMENTS:
+      <source>                A folder of checkpoints, or one adapter folder.
+
+    OPTIONS:
+      --base <dir>            The base model's folder: Hugging Face safetensors,
+                              sharded or not.
+      --out <file>            The analysis file to write (HDF5).
+      --initial <dir>         The adapter as it was at step 0, where it is kept
+                              elsewhere.
+      --method <method>       The method, where the files cannot tell. (values:
+                              lora, rslora, pissa, milora, lora-plus, lora-fa,
+                              rank1)
+      --jobs <n>              How many modules to analyse at once (default: the
+                              number of cores).
+      --depth <depth>         How deep: update is ΔW alone; auto takes the deepest
+                              there is. (values: auto, update; default: auto)
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let export = """
+    OVERVIEW: Writes the data of an analysis for plotting.
+
+    csv writes modules.csv (one row per step, module and delta),
+    singular_values.csv and findings.csv; json writes the same as spectra.json. An
+    empty cell or null means: undefined, or not computed at this depth.
+
+    USAGE: \(exportUsage)
+
+    ARGUMENTS:
+      <file>                  An analysis file, or a folder that holds analysis.h5.
+
+    OPTIONS:
+      --format <format>       The format of the files. (values: csv, json)
+      --out <dir>             The folder to write into; created where it is missing.
+      --quiet                 Do not list the files written.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let inspect = """
+    OVERVIEW: Says what a file or folder is, and what is wrong with it.
+
+    Knows adapter folders, series of checkpoints, base models, analysis files, and
+    what is often found in their place: Git LFS pointers, truncated files, pickles.
+    Exit code 65 where something is broken, 66 where it cannot be opened.
+
+    USAGE: \(inspectUsage)
+
+    ARGUMENTS:
+      <path>                  A file or folder.
+
+    OPTIONS:
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let doctor = """
+    OVERVIEW: Shows versions, threads and libraries, and tests BLAS and SVD against
+    plain Swift.
+
+    Exit code 70 where a library gives wrong results, 0 otherwise.
+
+    USAGE: \(doctorUsage)
+
+    OPTIONS:
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+}
