@@ -67,12 +67,18 @@ struct Analyze: ParsableCommand {
     let outcome = try plan.run(options, shouldStop: { Interruption.isWished }) { progress?.show($0) }
     progress?.clear()
     show(AnalysisSummary(outcome.analysis))
-    if outcome.damaged > 0 {
-      Console.error(
-        "Error: \(outcome.damaged) damaged \(outcome.damaged == 1 ? "checkpoint or module" : "checkpoints or modules") "
-          + "left out (see the findings); the rest is in \(out)")
-      throw ExitCode(FileError.Kind.badContent.exitCode)
-    }
+    try reportLeftOut(damaged: outcome.damaged, unmatched: plan.unmatchedModuleCount)
+  }
+
+  /// Ends with code 65 where something could not be analysed; the rest has been written by then.
+  private func reportLeftOut(damaged: Int, unmatched: Int) throws {
+    let parts = [
+      damaged > 0 ? "\(damaged) damaged checkpoint\(damaged == 1 ? "" : "s") or tensor\(damaged == 1 ? "" : "s")" : nil,
+      unmatched > 0 ? "\(unmatched) module\(unmatched == 1 ? "" : "s") without a weight in the base" : nil,
+    ].compactMap { $0 }
+    guard !parts.isEmpty else { return }
+    Console.error("Error: left out: \(parts.joined(separator: ", ")) (see the findings); the rest is in \(out)")
+    throw ExitCode(FileError.Kind.badContent.exitCode)
   }
 
   private func show(_ summary: AnalysisSummary) {

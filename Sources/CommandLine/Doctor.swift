@@ -29,10 +29,21 @@ struct Doctor: ParsableCommand {
       }
       Console.print(table.text.drop { $0 == "\n" }.description)
     }
+    if !output.quiet, let note = Self.kernelNote { Console.error(note) }
     if checks.contains(where: { !$0.passed }) {
       Console.error("Error: BLAS or LAPACK gives wrong results; install another build of OpenBLAS")
       throw ExitCode(70)
     }
+  }
+
+  /// OpenBLAS falls back to kernels without vector units where it does not know the processor, several times slower.
+  private static var kernelNote: String? {
+    let flags = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let slow = ["Prescott", "Core2", "Nehalem", "Generic", "Unknown"]
+    guard slow.contains(BLASLibrary.kernel), flags.contains(" avx2 ") else { return nil }
+    let better = flags.contains(" avx512f ") ? "SkylakeX" : "Haswell"
+    return "Note: OpenBLAS does not know this processor and uses its slow \(BLASLibrary.kernel) kernels. "
+      + "OPENBLAS_CORETYPE=\(better) in the environment makes it several times faster."
   }
 
   private static var facts: [(name: String, key: String, value: String)] {

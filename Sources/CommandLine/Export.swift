@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Reporting
-import RunStore
 import Weights
 
 extension ExportFormat: ExpressibleByArgument {}
@@ -28,7 +27,7 @@ struct Export: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    let analysis = try AnalysisFile.read(from: Self.analysisFile(at: file))
+    let analysis = try GuardedReading.analysis(at: Self.analysisFile(at: file))
     do {
       try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {

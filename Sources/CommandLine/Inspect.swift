@@ -18,7 +18,7 @@ struct Inspect: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let inspection = try Inspection(path: path)
+    let inspection = try Inspection(path: path) { path throws(FileError) in try GuardedReading.analysis(at: path) }
     if output.json {
       Console.print(inspection.json.text(pretty: true))
     } else if !output.quiet {

@@ -24,7 +24,7 @@ struct Spectroscope: ParsableCommand {
         130  interrupted
       """,
     version: programVersion,
-    subcommands: [Analyze.self, Export.self, Inspect.self, Doctor.self])
+    subcommands: [Analyze.self, Export.self, Inspect.self, Doctor.self, CopyAnalysis.self])
 }
 
 @main enum Main {

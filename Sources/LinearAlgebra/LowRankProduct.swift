@@ -68,27 +68,22 @@ extension LowRankProduct {
     let leftNorms = try left.columnNorms()
     let rightNorms = try rightTransposed.columnNorms()
     let kept = (0..<terms).filter { leftNorms[$0] > 0 && rightNorms[$0] > 0 }
-    func exponent(_ x: Double) -> Int { Int(x.exponent) }
-    let exponents = kept.map { exponent(leftNorms[$0]) + exponent(rightNorms[$0]) }
-    let common = (exponents.max() ?? 0) / 2
-    func scaledColumns(_ a: Matrix<Double>, _ norms: [Double]) -> Matrix<Double> {
+    // A term's vectors of norms 2^e and 2^f become 2^⌊(e+f)/2⌋ and what remains, less the common exponent.
+    let sums = kept.map { Int(leftNorms[$0].exponent) + Int(rightNorms[$0].exponent) }
+    let common = (sums.max() ?? 0) >> 1
+    func scaledColumns(_ a: Matrix<Double>, _ norms: [Double], to targets: [Int]) -> Matrix<Double> {
       var result = Matrix<Double>(rows: a.rows, columns: kept.count)
-      let powers = zip(kept, exponents).map { term, sum in
-        // Brings the norm from 2^e to 2^(sum/2 − common).
-        Double(sign: .plus, exponent: sum / 2 - common - exponent(norms[term]), significand: 1)
+      let powers = zip(kept, targets).map { term, target in
+        Double(sign: .plus, exponent: target - common - Int(norms[term].exponent), significand: 1)
       }
       for i in 0..<a.rows {
         for (column, term) in kept.enumerated() { result[i, column] = a[i, term] * powers[column] }
       }
       return result
     }
-    // Where `sum` is odd, sum/2 rounds the same way for both sides and loses one factor of two, given back on the right.
-    var scaledRight = scaledColumns(rightTransposed, rightNorms)
-    for (column, sum) in exponents.enumerated() where sum - 2 * (sum / 2) != 0 {
-      let factor = sum > 0 ? 2.0 : 0.5
-      for i in 0..<scaledRight.rows { scaledRight[i, column] *= factor }
-    }
-    let result = LowRankProduct(left: scaledColumns(left, leftNorms), right: scaledRight.transposedCopy())
+    let scaledLeft = scaledColumns(left, leftNorms, to: sums.map { $0 >> 1 })
+    let scaledRight = scaledColumns(rightTransposed, rightNorms, to: sums.map { $0 - ($0 >> 1) })
+    let result = LowRankProduct(left: scaledLeft, right: scaledRight.transposedCopy())
     return (result, Double(sign: .plus, exponent: 2 * common, significand: 1))
   }
 

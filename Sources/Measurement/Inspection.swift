@@ -32,8 +32,13 @@ package struct Inspection: Sendable {
 
   /// Looks at `path`; reads headers, and of adapters the values.
   ///
+  /// - Parameter readAnalysis: reads an HDF5 file, which may crash its process: a caller with untrusted files has a child do it.
   /// - Throws: `FileError.cannotOpen` where there is nothing to look at. Broken content is a result, not an error.
-  package init(path: String) throws(FileError) {
+  package init(
+    path: String,
+    readAnalysis: (String) throws(FileError) -> Analysis = { path throws(FileError) in try AnalysisFile.read(from: path)
+    }
+  ) throws(FileError) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw FileError(.cannotOpen, path: path, "no such file or folder")
@@ -44,7 +49,7 @@ package struct Inspection: Sendable {
       case .adapter, .series: try describeSeries(path)
       case .base: try describeBase(path)
       case .adapterWeights, .weights: try describeWeights(path)
-      case .analysis: try describeAnalysis(path)
+      case .analysis: try describeAnalysis(readAnalysis(path))
       case .unknown: try describeUnknown(path, isFolder: isFolder.boolValue)
       }
     } catch  where error.kind != .cannotOpen {
@@ -69,11 +74,7 @@ extension Inspection {
   }
 
   private static func kind(ofFile path: String) -> Kind {
-    // An HDF5 file begins with these bytes; one of ours that is cut short still does.
-    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    if let file = try? PositionedFile(path: path), file.size >= 8, (try? file.read(8, at: 0)) == signature {
-      return .analysis
-    }
+    if HDF5File.hasSignature(path) { return .analysis }
     guard let file = try? SafetensorsFile(path: path) else {
       return path.hasSuffix(".safetensors") ? .weights : .unknown
     }
@@ -86,21 +87,15 @@ extension Inspection {
 extension Inspection {
   private mutating func describeSeries(_ path: String) throws(FileError) {
     let series = try CheckpointSeries(path: path)
-    var remarks = series.remarks
-    var opened: [MeasurementPlan.Checkpoint] = []
-    for checkpoint in series.checkpoints {
-      do throws(FileError) {
-        let adapter = try AdapterFolder(path: checkpoint.path)
-        opened.append(.init(step: checkpoint.step, statesStep: checkpoint.statesStep, adapter: adapter))
-        remarks += try (adapter.remarks + adapter.remarksOnValues()).map { $0.at(step: checkpoint.step) }
-      } catch {
-        remarks.append(AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)"))
-      }
+    let opened = OpenedSeries(series)
+    var remarks = opened.remarks
+    for checkpoint in opened.checkpoints {
+      remarks += try checkpoint.adapter.remarksOnValues().map { $0.at(step: checkpoint.step) }
     }
     facts["layout"] = .string(series.layout.rawValue)
     facts["steps"] = .array(series.checkpoints.map { .integer($0.step) })
-    if let last = opened.last?.adapter { describe(last) }
-    findings = Finding.findings(from: remarks + SeriesChanges.remarks(on: opened))
+    if let last = opened.checkpoints.last?.adapter { describe(last) }
+    findings = Finding.findings(from: remarks)
   }
 
   private mutating func describe(_ adapter: AdapterFolder) {
@@ -159,8 +154,7 @@ extension Inspection {
     findings = Finding.findings(from: nonFinite)
   }
 
-  private mutating func describeAnalysis(_ path: String) throws(FileError) {
-    let analysis = try AnalysisFile.read(from: path)
+  private mutating func describeAnalysis(_ analysis: Analysis) {
     facts["source"] = .string(analysis.origin.source)
     facts["base"] = .string(analysis.origin.base)
     facts["written by"] = .string(analysis.origin.createdBy)

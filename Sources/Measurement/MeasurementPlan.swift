@@ -23,17 +23,17 @@ package struct MeasurementPlan: Sendable {
   package let checkpoints: [Checkpoint]
   /// The adapter at step 0: `--initial`, or a checkpoint 0 of the series.
   package let initial: AdapterFolder?
-  /// True where the initial adapter was named and so has rows of its own at step 0.
-  package let measuresInitial: Bool
   package let modules: [Module]
   package let method: AdapterMethod
   /// True where the method was told and not read.
   package let isMethodGiven: Bool
-  package private(set) var remarks: [AdapterRemark]
+  package let remarks: [AdapterRemark]
   /// How many modules the adapters have, analysed or not.
   package let adapterModuleCount: Int
   /// Checkpoints that were seen and could not be opened.
   package let damagedCheckpointCount: Int
+  /// Modules of the adapters that no weight of the base belongs to.
+  package let unmatchedModuleCount: Int
 
   /// Opens the base, the series and every adapter in it; reads names and shapes, no values but those of one weight where the
   /// method has to be recognised.
@@ -42,45 +42,34 @@ package struct MeasurementPlan: Sendable {
   package init(_ options: MeasurementOptions) throws(FileError) {
     series = try CheckpointSeries(path: options.source)
     base = try BaseModel(path: options.base)
-    remarks = series.remarks
-    var opened: [Checkpoint] = []
-    var damaged = series.remarks.count { $0.kind == .damagedCheckpoint }
-    var firstError: FileError?
-    for checkpoint in series.checkpoints {
-      do throws(FileError) {
-        let adapter = try AdapterFolder(path: checkpoint.path)
-        opened.append(Checkpoint(step: checkpoint.step, statesStep: checkpoint.statesStep, adapter: adapter))
-        remarks += adapter.remarks.map { $0.at(step: checkpoint.step) }
-      } catch {
-        firstError = firstError ?? error
-        damaged += 1
-        remarks.append(AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error). The checkpoint is left out"))
-      }
-    }
-    if opened.isEmpty, let firstError { throw firstError }
-    damagedCheckpointCount = damaged
+    let opened = OpenedSeries(series)
+    if opened.checkpoints.isEmpty, let error = opened.firstError { throw error }
+    damagedCheckpointCount = opened.damagedCount
 
+    var checkpoints = opened.checkpoints
     let named: AdapterFolder? = if let path = options.initial { try Self.openInitial(path) } else { nil }
-    if named != nil { opened.removeAll { $0.statesStep && $0.step == 0 } }
-    initial = named ?? opened.first { $0.statesStep && $0.step == 0 }?.adapter
-    measuresInitial = named != nil && opened.allSatisfy(\.statesStep)
-    if measuresInitial, let named {
-      opened.insert(Checkpoint(step: 0, statesStep: true, adapter: named), at: 0)
+    if named != nil { checkpoints.removeAll { $0.statesStep && $0.step == 0 } }
+    initial = named ?? checkpoints.first { $0.statesStep && $0.step == 0 }?.adapter
+    // Where nothing states the step of a single adapter it counts as 0, and two adapters cannot share a step.
+    if let named, checkpoints.allSatisfy(\.statesStep) {
+      checkpoints.insert(Checkpoint(step: 0, statesStep: true, adapter: named), at: 0)
     }
-    checkpoints = opened
+    self.checkpoints = checkpoints
 
-    var matching = ModuleMatching(base: base, checkpoints: opened)
+    var matching = ModuleMatching(base: base, checkpoints: checkpoints)
     try matching.run()
+    guard !matching.modules.isEmpty else { throw matching.noneFits(options) }
     modules = matching.modules
-    remarks += matching.remarks
     adapterModuleCount = matching.adapterModules.count
-    guard !modules.isEmpty else { throw matching.noneFits(options) }
+    unmatchedModuleCount = matching.mismatches.count
+    remarks = opened.remarks + matching.remarks
     isMethodGiven = options.method != nil
     method =
-      if let given = options.method { given } else {
-        try Self.recognisedMethod(modules, opened, initial: initial, base: base)
+      if let given = options.method {
+        given
+      } else {
+        try Self.recognisedMethod(modules, checkpoints, initial: initial, base: base)
       }
-    remarks += SeriesChanges.remarks(on: opened)
   }
 
   /// "12/14 modules", what the analysis covers of the adapter.
@@ -118,13 +107,5 @@ package struct MeasurementPlan: Sendable {
     } catch {
       throw FileError(.badContent, path: initial.path, object: module.path, "\(error)")
     }
-  }
-}
-
-extension AdapterRemark {
-  func at(step: Int) -> AdapterRemark {
-    var copy = self
-    copy.step = copy.step ?? step
-    return copy
   }
 }

@@ -10,7 +10,7 @@ struct ModuleMatching {
   private(set) var remarks: [AdapterRemark] = []
   /// Every module of every adapter, matched or not.
   private(set) var adapterModules: Set<String> = []
-  private var mismatches: OrderedDictionary<String, ModuleMatcher.Mismatch> = [:]
+  private(set) var mismatches: OrderedDictionary<String, ModuleMatcher.Mismatch> = [:]
 
   init(base: BaseModel, checkpoints: [MeasurementPlan.Checkpoint]) {
     self.base = base

@@ -54,6 +54,6 @@ package struct AnalysisTable: Sendable {
 
   private static func number(_ value: Double?, isCount: Bool = false) -> JSONValue {
     guard let value, value.isFinite else { return .null }
-    return isCount ? .integer(Int(value)) : .number(value)
+    return isCount ? Int(exactly: value).map(JSONValue.integer) ?? .number(value) : .number(value)
   }
 }

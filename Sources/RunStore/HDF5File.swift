@@ -23,6 +23,13 @@ package struct HDF5File: ~Copyable {
     }
   }
 
+  /// True for a readable file that begins as HDF5 files do, whole or not.
+  package static func hasSignature(_ path: String) -> Bool {
+    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+    guard let file = try? PositionedFile(path: path), file.size >= signature.count else { return false }
+    return (try? file.read(signature.count, at: 0)) == signature
+  }
+
   /// Writes a file whole (see `PendingFile`), replacing an existing one; `body` fills the root group.
   ///
   /// The file is built in memory: HDF5 1.10 does not survive a disk that is full (a failed flush leaves it with broken

@@ -46,7 +46,7 @@ struct Adapter {
   func changeTensors(_ change: (inout Tensor) -> Void) throws {
     let file = try SafetensorsFile(path: weights)
     var writer = SafetensorsWriter()
-    for (name, entry) in file.tensors {
+    for (name, entry) in file.tensors.map({ ($0.key, $0.value) }) {
       var tensor = Tensor(name: name, shape: entry.shape, type: entry.elementType, bytes: try file.readBytes(name))
       change(&tensor)
       if tensor.name.isEmpty { continue }

@@ -1,0 +1,40 @@
+import Adapters
+import Weights
+
+/// The checkpoints of a series with their adapters opened, and what was noticed on the way.
+struct OpenedSeries {
+  var checkpoints: [MeasurementPlan.Checkpoint] = []
+  var remarks: [AdapterRemark]
+  /// Checkpoints that were seen and could not be opened.
+  var damagedCount: Int
+  /// Why the first of them could not.
+  private(set) var firstError: FileError?
+
+  /// Opens every adapter of `series`; reads names and shapes, no values.
+  init(_ series: CheckpointSeries) {
+    remarks = series.remarks
+    damagedCount = series.remarks.count { $0.kind == .damagedCheckpoint }
+    for checkpoint in series.checkpoints {
+      do throws(FileError) {
+        let adapter = try AdapterFolder(path: checkpoint.path)
+        checkpoints.append(.init(step: checkpoint.step, statesStep: checkpoint.statesStep, adapter: adapter))
+        remarks += adapter.remarks.map { $0.at(step: checkpoint.step) }
+      } catch {
+        firstError = firstError ?? error
+        damagedCount += 1
+        remarks.append(
+          AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error). The checkpoint is left out"))
+      }
+    }
+    remarks += SeriesChanges.remarks(on: checkpoints)
+  }
+}
+
+extension AdapterRemark {
+  /// The remark as one about `step`, unless it has a step already.
+  func at(step: Int) -> AdapterRemark {
+    var copy = self
+    copy.step = copy.step ?? step
+    return copy
+  }
+}

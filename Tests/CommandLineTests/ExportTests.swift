@@ -1,0 +1,217 @@
+import Foundation
+import TestSupport
+import Testing
+import Weights
+
+/// `export`: the tables, column for column and cell for cell.
+@Suite struct ExportTests {
+  let bench = try! Bench()
+
+  /// The columns of the contract that the analysis of the update alone fills, in the contract's order.
+  private static let columns = [
+    "step", "module", "method", "delta", "rows", "columns", "rank", "k", "k_gap", "frobenius_norm", "relative_norm",
+    "spectral_norm", "spectral_ratio", "rounding_floor", "residual_rounding", "stable_rank", "effective_rank",
+    "effective_rank_energy", "participation_ratio", "nuclear_ratio", "numerical_rank", "update_velocity",
+  ]
+
+  private func export(_ format: String, of source: String = Reference.lora) throws -> ProcessResult {
+    try #require(try bench.analyze(source).status == 0)
+    return try spectroscope("export", bench.output, "--format", format, "--out", bench.path("tables"))
+  }
+
+  @Test func csvFilesAreListed() throws {
+    let result = try export("csv")
+    #expect(
+      result.stdout == bench.filled("{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/findings.csv\n"))
+    #expect(result.stderr == "")
+    #expect(result.status == 0)
+    func header(_ name: String) throws -> Substring? {
+      try String(contentsOfFile: bench.path("tables/\(name).csv"), encoding: .utf8).split(separator: "\n").first
+    }
+    #expect(try header("modules").map(String.init) == Self.columns.joined(separator: ","))
+    #expect(try header("singular_values") == "step,module,delta,index,value")
+    #expect(
+      try header("findings") == "step,code,name,severity,module,value,threshold,baseline,p_value,message")
+  }
+
+  @Test func quietListsNothing() throws {
+    try #require(try bench.analyze(Reference.lora).status == 0)
+    let result = try spectroscope(
+      "export", bench.output, "--format", "json", "--out", bench.path("tables"), "--quiet")
+    #expect(result.stdout == "" && result.stderr == "" && result.status == 0)
+    #expect(bench.exists(bench.path("tables/spectra.json")))
+  }
+
+  @Test func cellsAreThoseOfTheReference() throws {
+    let reference = ReferenceCase.named("lora")
+    #expect(try export("csv", of: reference.source).status == 0)
+    let rows = try CSVTable(path: bench.path("tables/modules.csv")).rows
+    let expected = try CSVTable(path: reference.modulesTable).rows
+    #expect(rows.count == expected.count)
+    for (row, wanted) in zip(rows, expected) {
+      for column in ["step", "module", "method", "delta", "rows", "columns", "rank", "k"] {
+        #expect(row[column] == wanted[column])
+      }
+      // The contract's accuracy for norms, and for what is computed from them.
+      for column in ["frobenius_norm", "relative_norm", "spectral_norm", "stable_rank", "update_velocity"] {
+        try expectClose(row[column]!, wanted[column]!, relative: 1e-5)
+      }
+    }
+    try singularValuesAreThoseOfTheReference(reference)
+  }
+
+  private func singularValuesAreThoseOfTheReference(_ reference: ReferenceCase) throws {
+    let rows = try CSVTable(path: bench.path("tables/singular_values.csv")).rows
+    let expected = try CSVTable(path: reference.singularValuesTable).rows
+    #expect(rows.count == expected.count)
+    for (row, wanted) in zip(rows, expected) where wanted["index"] == "0" {
+      for column in ["step", "module", "delta", "index"] { #expect(row[column] == wanted[column]) }
+      try expectClose(row["value"]!, wanted["value"]!, relative: 1e-5)
+    }
+  }
+
+  private func expectClose(_ found: String, _ wanted: String, relative: Double) throws {
+    guard !wanted.isEmpty else {
+      #expect(found == "")
+      return
+    }
+    let (found, wanted) = (try #require(Double(found)), try #require(Double(wanted)))
+    #expect(abs(found - wanted) <= relative * abs(wanted), "found \(found), expected \(wanted)")
+  }
+
+  @Test func jsonHoldsTheSameCells() throws {
+    #expect(try export("csv").status == 0)
+    let result = try export("json")
+    #expect(result.stdout == bench.filled("{}/tables/spectra.json\n"))
+    let json = try JSONValue(contentsOf: bench.path("tables/spectra.json"))
+    for name in ["modules", "singular_values", "findings"] {
+      let table = try CSVTable(path: bench.path("tables/\(name).csv"))
+      let rows = try #require(json[name]?.array)
+      #expect(rows.count == table.rows.count)
+      var differences = 0
+      for (object, row) in zip(rows, table.rows) {
+        for column in table.columns where Self.cell(object[column]) != row[column] { differences += 1 }
+      }
+      #expect(differences == 0, "\(name)")
+    }
+  }
+
+  private static func cell(_ value: JSONValue?) -> String? {
+    guard let value else { return nil }
+    return value.isNull ? "" : value.string ?? value.text()
+  }
+
+  @Test func findingsAreQuotedByRFC4180() throws {
+    let adapter = try bench.adapter()
+    try adapter.replaceInConfiguration("\"lora_alpha\": 8", with: "\"lora_alpha\": 0")
+    #expect(try export("csv", of: adapter.path).status == 0)
+    let lines = try String(contentsOfFile: bench.path("tables/findings.csv"), encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 3)
+    #expect(
+      lines[2] == """
+        5,SP105,alpha-is-zero,alert,,0.0,,,,"lora_alpha is 0 for 14 of 14 modules, so their update is zero whatever was \
+        trained. Some checkpoint mergers write it when they lack the training's metadata; restore the α of the training"
+        """)
+  }
+
+  @Test func aFolderThatHoldsAnAnalysis() throws {
+    try #require(try bench.analyze(Reference.lora).status == 0)
+    try bench.copy(bench.output, as: "run/analysis.h5")
+    let result = try spectroscope("export", bench.path("run"), "--format", "json", "--out", bench.path("tables"))
+    #expect(result.status == 0)
+    #expect(result.stdout == bench.filled("{}/tables/spectra.json\n"))
+  }
+}
+
+/// Files that `export` cannot read, and folders it cannot write.
+@Suite struct ExportFailureTests {
+  let bench = try! Bench()
+
+  private func expectFailure(_ file: String, _ message: String, status: Int32, out: String = "tables") throws {
+    let result = try spectroscope("export", file, "--format", "csv", "--out", bench.path(out))
+    #expect(result.stderr == "Error: \(bench.filled(message))\n")
+    #expect(result.stdout == "")
+    #expect(result.status == status)
+  }
+
+  @Test func aMissingFile() throws {
+    try expectFailure(bench.path("none.h5"), "{}/none.h5: no such file. Check the path", status: 66)
+  }
+
+  @Test func aFolderWithoutAnalysis() throws {
+    try expectFailure(
+      Reference.lora,
+      "\(Reference.lora): expected an analysis file, or a folder that holds analysis.h5, found another folder. "
+        + "Make one with `spectroscope analyze`", status: 65)
+  }
+
+  @Test func aTruncatedFile() throws {
+    try #require(try bench.analyze(Reference.lora).status == 0)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: bench.output))
+    try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: bench.output))
+    let result = try spectroscope("export", bench.output, "--format", "csv", "--out", bench.path("tables"))
+    #expect(result.stderr.hasPrefix("Error: \(bench.output): expected an HDF5 file, "))
+    #expect(result.stderr.hasSuffix(". Copy or write it again; `spectroscope inspect` says what it is\n"))
+    #expect(result.status == 65)
+    #expect(!bench.exists(bench.path("tables")))
+    let inspected = try spectroscope("inspect", bench.output)
+    #expect(inspected.stdout.hasPrefix("\(bench.output): analysis file\n  broken: \(bench.output): expected an HDF5 file"))
+    #expect(inspected.status == 65)
+  }
+
+  @Test func textInPlaceOfAnAnalysis() throws {
+    let file = try bench.folder.write("notes.txt", "no analysis at all")
+    let result = try spectroscope("export", file, "--format", "csv", "--out", bench.path("tables"))
+    #expect(result.stderr.hasPrefix("Error: \(file): expected an HDF5 file, "))
+    #expect(result.status == 65)
+  }
+
+  @Test func aFileInPlaceOfTheFolder() throws {
+    try #require(try bench.analyze(Reference.lora).status == 0)
+    try bench.folder.write("tables", "a file")
+    try expectFailure(
+      bench.output, "{}/tables: the folder cannot be created. Check the path and its permissions", status: 73)
+  }
+
+  @Test(.enabled(if: canBecomeNobody))
+  func aFolderThatMayNotBeWrittenTo() throws {
+    try #require(try bench.analyze(Reference.lora).status == 0)
+    let tables = bench.path("tables")
+    try FileManager.default.createDirectory(atPath: tables, withIntermediateDirectories: true)
+    let result = try spectroscopeAsNobody(
+      "export", bench.output, "--format", "csv", "--out", tables, in: bench.folder)
+    #expect(
+      result.stderr == "Error: \(tables)/modules.csv: cannot be created: Permission denied. "
+        + "Check the folder, its permissions and free space\n")
+    #expect(result.status == 73)
+  }
+
+  /// A limit on the size of files fails a write as a full disk does, and needs no disk to fill.
+  @Test func aWriteThatFailsPartWay() throws {
+    try #require(try bench.analyze(Reference.lora).status == 0)
+    let command = "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\""
+    let result = try run(
+      "/bin/sh",
+      ["-c", command, Program.path, "export", bench.output, "--format", "csv", "--out", bench.path("tables")],
+      environment: Program.environment)
+    #expect(
+      result.stderr == bench.filled(
+        "Error: {}/tables/modules.csv: cannot be written: File too large. "
+          + "Check the folder, its permissions and free space\n"))
+    #expect(result.status == 74)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: bench.path("tables")) == [])
+  }
+
+  @Test func anAnalysisThatCannotBeWritten() throws {
+    let command = "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\""
+    let result = try run(
+      "/bin/sh",
+      [
+        "-c", command, Program.path, "analyze", Reference.lora, "--base", Reference.llama, "--out", bench.output,
+      ],
+      environment: Program.environment)
+    #expect(result.stderr.contains("Error: \(bench.journal): a piece could not be written. Check the free space\n"))
+    #expect(result.status == 74)
+    #expect(!bench.exists(bench.output))
+  }
+}
