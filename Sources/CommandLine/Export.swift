@@ -27,7 +27,7 @@ struct Export: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    let analysis = try GuardedReading.analysis(at: Self.analysisFile(at: file))
+    let analysis = try GuardedReading.analysis(at: try Self.analysisFile(at: file))
     do {
       try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {
@@ -37,10 +37,17 @@ struct Export: ParsableCommand {
     for path in try format.exporter.export(analysis, to: out) where !quiet { Console.print(path) }
   }
 
-  /// The file itself, or `analysis.h5` in a run folder.
-  static func analysisFile(at path: String) -> String {
+  /// The file itself, or `analysis.h5` in a run folder; throws `.cannotOpen` for a folder without one.
+  static func analysisFile(at path: String) throws(FileError) -> String {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    return exists && isFolder.boolValue ? path + "/analysis.h5" : path
+    guard exists, isFolder.boolValue else { return path }
+    let file = path + "/analysis.h5"
+    guard FileManager.default.fileExists(atPath: file) else {
+      throw FileError(
+        .cannotOpen, path: path, "expected an analysis file, or a folder that holds analysis.h5, found a folder without it",
+        remedy: "Make one with `spectroscope analyze`")
+    }
+    return file
   }
 }

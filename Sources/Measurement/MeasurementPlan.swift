@@ -1,4 +1,5 @@
 import Adapters
+import OrderedCollections
 import Foundation
 import Weights
 

@@ -28,7 +28,7 @@ package struct AnalysisOrigin: Equatable, Sendable {
 /// The result of analysing a run: what an analysis file holds.
 package struct Analysis: Equatable, Sendable {
   package var origin: AnalysisOrigin
-  /// At most one row for each step, module and delta; a module has one method within a delta.
+  /// At most one row for each step, module and delta.
   package var rows: [SpectrumRow]
   package var findings: [Finding]
   /// ‖W₀‖_F by module.

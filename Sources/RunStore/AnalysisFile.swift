@@ -9,7 +9,7 @@ import Weights
 ///     /analysis/module [M]           hard-linked into each group below; text, in natural order
 ///     /analysis/index [R]            int64, 0 ..< R
 ///     /analysis/<delta>/<metric>     [T, M] float64, NaN where undefined; no dataset without any value
-///     /analysis/<delta>/method       [M] text, empty where the module has no row
+///     /analysis/<delta>/method       [T, M] text, empty where there is no row
 ///     /analysis/<delta>/singular_values  [T, M, R] float64, padded with NaN
 ///     /analysis/base/frobenius_norm  [M] float64, NaN where unknown
 ///     /findings                      JSON text
@@ -21,8 +21,8 @@ package enum AnalysisFile {
 
   /// Writes the file whole; equal analyses make equal files, byte for byte, in whatever order their rows are.
   ///
-  /// Throws `.cannotWrite` or `.cannotCreate`; also when two rows share step, module and delta, when one has no shape
-  /// (`rows`, `columns`), or when a module changes its method within a delta, since the layout cannot hold those.
+  /// Throws `.cannotWrite` or `.cannotCreate`; also when two rows share step, module and delta, or when one has no shape
+  /// (`rows`, `columns`), since the layout cannot hold those.
   package static func write(_ analysis: Analysis, to path: String) throws(FileError) {
     let writer = try AnalysisWriter(analysis, path: path)
     try HDF5File.write(to: path) { (root) throws(FileError) in try writer.write(to: root) }

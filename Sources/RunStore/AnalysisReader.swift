@@ -65,7 +65,7 @@ struct AnalysisReader {
       let values = try numbers(in: try group.dataset(metric.rawValue), shape: grid)
       for (row, position) in positions.enumerated() { metrics[row][metric] = values[position] }
     }
-    let methods = try texts(in: try group.dataset("method"), count: modules.count)
+    let methods = try texts(in: try group.dataset("method"), count: steps.count * modules.count)
     let spectra = try group.dataset("singular_values")
     let width = try spectra.shape().last ?? 0
     let values = try numbers(in: spectra, shape: grid + [width])
@@ -74,7 +74,7 @@ struct AnalysisReader {
       let count = padded.lastIndex { !$0.isNaN }.map { $0 + 1 - padded.startIndex } ?? 0
       let (step, module) = position.quotientAndRemainder(dividingBy: modules.count)
       return SpectrumRow(
-        step: steps[step], module: modules[module], method: methods[module], delta: delta, metrics: metrics,
+        step: steps[step], module: modules[module], method: methods[position], delta: delta, metrics: metrics,
         singularValues: Array(padded.prefix(count)))
     }
   }

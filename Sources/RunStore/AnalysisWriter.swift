@@ -42,7 +42,7 @@ struct AnalysisWriter {
   ) throws(FileError) -> Grid {
     let stepPosition = Dictionary(uniqueKeysWithValues: zip(steps, steps.indices))
     let modulePosition = Dictionary(uniqueKeysWithValues: zip(modules, modules.indices))
-    var grid = Grid(delta: delta, rows: [], methods: Array(repeating: "", count: modules.count))
+    var grid = Grid(delta: delta, rows: [], methods: Array(repeating: "", count: steps.count * modules.count))
     var taken: Set<Int> = []
     for row in rows {
       let (step, module) = (stepPosition[row.step]!, modulePosition[row.module]!)
@@ -54,11 +54,7 @@ struct AnalysisWriter {
       guard row.metrics[.rows] != nil, row.metrics[.columns] != nil else {
         throw refuse("expected the matrix's shape in rows and columns, found none")
       }
-      let method = grid.methods[module]
-      guard method.isEmpty || method == row.method else {
-        throw refuse("expected one method for all steps, found \(method) and \(row.method)")
-      }
-      grid.methods[module] = row.method
+      grid.methods[position] = row.method
       grid.rows.append((position, row))
     }
     return grid
@@ -95,6 +91,7 @@ struct AnalysisWriter {
       module: try group.write(modules, named: "module"),
       index: try group.write(Array(0..<width), shape: [width], named: "index"))
     try scales.step.makeScale("step")
+    try scales.step.setAttribute("long_name", "training step")
     try scales.module.makeScale("module")
     try scales.index.makeScale("index")
     return scales
@@ -114,7 +111,9 @@ struct AnalysisWriter {
       try dataset.attach(scales.step, toDimension: 0)
       try dataset.attach(scales.module, toDimension: 1)
     }
-    try group.write(grid.methods, named: "method").attach(scales.module, toDimension: 0)
+    let method = try group.write(grid.methods, shape: [steps.count, modules.count], named: "method")
+    try method.attach(scales.step, toDimension: 0)
+    try method.attach(scales.module, toDimension: 1)
     try writeSingularValues(grid, in: group, scales: scales)
     try writePlot(of: grid.delta, metrics: metrics, group)
   }
@@ -133,16 +132,22 @@ struct AnalysisWriter {
     try dataset.attach(scales.index, toDimension: 2)
   }
 
-  /// What NeXus viewers draw by themselves: the size of the update over steps and modules.
+  /// What NeXus viewers draw by themselves: the size of the update over the steps, a module at a time.
   private func writePlot(
     of delta: Delta, metrics: [Metric], _ group: borrowing HDF5Group
   ) throws(FileError) {
     let signal = [Metric.relativeNorm, .frobeniusNorm, .rows].first(where: metrics.contains)!
     try group.setAttribute("NX_class", "NXdata")
-    try group.setAttribute("title", "\(signal.rawValue) of the update (\(delta.rawValue))")
     try group.setAttribute("signal", signal.rawValue)
     // A dot is NeXus's word for an axis without values: h5web refuses to draw with an axis of text.
     try group.setAttribute("axes", ["step", "."])
+    // A line over the steps for one module, with a slider for the others; over the modules where there is one step alone.
+    try group.dataset(signal.rawValue).setAttribute("interpretation", "spectrum")
+    try group.setAttribute("default_slice", steps.count > 1 ? [".", "0"] : ["0", "."])
+    try group.setAttribute("SILX_style", #"{"signal_scale_type":"log"}"#)
+    try group.dataset(signal.rawValue).setAttribute(
+      "long_name", signal == .relativeNorm ? "‖ΔW‖ / ‖W₀‖" : signal.rawValue)
+    try group.write(text: "Weight change since \(delta.reference)", named: "title")
   }
 
   private func writeBase(in group: borrowing HDF5Group, scales: borrowing Scales) throws(FileError) {
@@ -163,5 +168,16 @@ extension AnalysisOrigin {
       ("created_by", \.createdBy), ("source", \.source), ("base", \.base), ("depth", \.depth),
       ("coverage", \.coverage),
     ]
+  }
+}
+
+extension Delta {
+  /// What the update is measured from, in words.
+  fileprivate var reference: String {
+    switch self {
+    case .initial: "initialisation"
+    case .pretrained: "pretraining"
+    case .previous: "the previous checkpoint"
+    }
   }
 }

@@ -19,13 +19,17 @@ extension HDF5Group {
     }
   }
 
-  /// Writes a list of strings as a dataset of fixed-length UTF-8, padded with zeros.
+  /// Writes strings as a dataset of fixed-length UTF-8, padded with zeros, in row-major order of `shape`; a list without one.
   ///
   /// It carries netCDF's `_Encoding`, by which xarray gives labels as text. The length is at least 2, because xarray
   /// joins strings of length 1 into one.
   @discardableResult
-  package func write(_ strings: [String], named name: String) throws(FileError) -> HDF5Dataset {
-    let dataset = try writeStrings(strings, shape: [strings.count], minimumLength: 2, named: name)
+  package func write(
+    _ strings: [String], shape: [Int]? = nil, named name: String
+  ) throws(FileError) -> HDF5Dataset {
+    let shape = shape ?? [strings.count]
+    precondition(shape.reduce(1, *) == strings.count, "\(strings.count) strings do not make shape \(shape)")
+    let dataset = try writeStrings(strings, shape: shape, minimumLength: 2, named: name)
     try dataset.setAttribute("_Encoding", "utf-8")
     return dataset
   }
@@ -33,7 +37,9 @@ extension HDF5Group {
   /// Writes a text, such as a JSON document, as a scalar dataset of fixed-length UTF-8.
   @discardableResult
   package func write(text: String, named name: String) throws(FileError) -> HDF5Dataset {
-    try writeStrings([text], shape: [], minimumLength: 1, named: name)
+    let dataset = try writeStrings([text], shape: [], minimumLength: 1, named: name)
+    try dataset.setAttribute("_Encoding", "utf-8")
+    return dataset
   }
 
   private func writeStrings(

@@ -54,7 +54,8 @@ import Weights
       let previous = try group.group("previous")
       #expect(
         try previous.members() == [
-          "columns", "index", "method", "module", "relative_norm", "rows", "singular_values", "step", "update_velocity",
+          "columns", "index", "method", "module", "relative_norm", "rows", "singular_values", "step", "title",
+          "update_velocity",
         ])
       #expect(
         try group.dataset("module").readTexts()
@@ -62,6 +63,14 @@ import Weights
       #expect(try previous.texts("axes") == ["step", "."])
       #expect(try previous.text("signal") == "relative_norm")
       #expect(try group.group("init").dataset("singular_values").shape() == [2, 3, 3])
+    }
+  }
+
+  @Test func aModuleMayChangeItsMethod() throws {
+    let changed = Analysis(rows: [row(1, "m"), row(2, "m", method: "full")])
+    try withFolder { folder in
+      try AnalysisFile.write(changed, to: "\(folder)/a.h5")
+      #expect(try AnalysisFile.read(from: "\(folder)/a.h5") == changed)
     }
   }
 
@@ -77,10 +86,6 @@ import Weights
 
   @Test(arguments: [
     ([row(1, "m"), row(1, "m")], "m, step 1, init: expected one row, found two"),
-    (
-      [row(1, "m"), row(2, "m", method: "dora")],
-      "m, step 2, init: expected one method for all steps, found lora and dora"
-    ),
     (
       [SpectrumRow(step: 1, module: "m", method: "x", delta: .previous, metrics: MetricValues(), singularValues: [])],
       "m, step 1, previous: expected the matrix's shape in rows and columns, found none"

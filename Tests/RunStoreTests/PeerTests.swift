@@ -66,12 +66,14 @@ import Weights
       assert g["singular_values"].dtype == np.float64 and g["singular_values"].chunks is None
       for d in g.values():
           for i, name in enumerate(["step", "module", "index"][:d.ndim] if d.name.split("/")[-1] not in
-                                   ("step", "module", "index", "method") else []):
+                                   ("step", "module", "index") else []):
               assert d.dims[i][0] == f["analysis"][name] and d.dims[i].label == "", (d, i)
-      assert g["method"].asstr()[:].tolist() == ["lora", "pissa", ""] and g["method"].dims[0][0] == g["module"]
-      assert f["analysis/previous/method"].asstr()[:].tolist() == ["dora", "", ""]
+      assert g["method"].asstr()[:].tolist() == [["lora", "", ""], ["lora", "pissa", ""]]
+      assert f["analysis/previous/method"].asstr()[:].tolist() == [["", "", ""], ["dora", "", ""]]
       assert g.attrs["NX_class"] == "NXdata" and g.attrs["signal"] == "relative_norm"
-      assert g.attrs["axes"].tolist() == ["step", "."] and g.attrs["title"]
+      assert g.attrs["axes"].tolist() == ["step", "."] and g.attrs["default_slice"].tolist() == [".", "0"]
+      assert g["title"].asstr()[()] == "Weight change since initialisation"
+      assert g["relative_norm"].attrs["interpretation"] == "spectrum" and g["step"].attrs["long_name"] == "training step"
       np.testing.assert_array_equal(f["analysis/base/frobenius_norm"][:], [104, 0.1, 3])
       findings = json.loads(f["findings"][()])
       assert findings[0] == dict(step=None, code="SP105", name="alpha-is-zero", severity="alert", module=None,
@@ -93,7 +95,7 @@ import Weights
       assert float(d.sel(step=20, module="layers.10.größe.层").relative_norm) == 1 / 3
       assert d.singular_values.dims == ("step", "module", "index")
       assert d.sel(step=5, module="layers.2.q_proj").singular_values.values.tolist() == [3, 2, 0.1]
-      assert d.method.dims == ("module",) and d.method.values.tolist() == ["lora", "pissa", ""]
+      assert d.method.dims == ("step", "module") and d.method.values[1].tolist() == ["lora", "pissa", ""]
       p = xarray.open_dataset(file, group="analysis/previous", engine="h5netcdf")
       assert float(p.sel(step=20, module="layers.2.q_proj").update_velocity) == 1e-300
       b = xarray.open_dataset(file, group="analysis/base", engine="h5netcdf")
