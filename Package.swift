@@ -65,7 +65,7 @@ let package = Package(
     tests(of: "Spectra", ["LinearAlgebra"]),
     tests(of: "RunStore", ["Spectra", "Diagnosis", "Weights"]),
     tests(of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights"]),
-    tests(of: "Reporting", ["RunStore", "Spectra", "Weights"]),
+    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights"]),
     .testTarget(
       name: "CommandLineTests", dependencies: ["spectroscope", "TestSupport", "Weights"], swiftSettings: settings),
   ],

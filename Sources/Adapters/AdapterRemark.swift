@@ -1,3 +1,5 @@
+import Weights
+
 /// Something about an adapter on disk that its reader should know, found while reading it.
 package struct AdapterRemark: Equatable, Hashable, Sendable {
   /// What was noticed; `Diagnosis` gives each kind its code, name and severity.
@@ -21,5 +23,12 @@ package struct AdapterRemark: Equatable, Hashable, Sendable {
     self.module = module
     self.value = value
     self.message = message
+  }
+}
+
+extension AdapterRemark.Kind {
+  /// The kind for a tensor that could not be used: because of its values, or for any other reason.
+  package static func unusable(_ error: any Error) -> AdapterRemark.Kind {
+    (error as? FileError)?.kind == .nonFinite ? .nonFinite : .damagedCheckpoint
   }
 }

@@ -55,6 +55,13 @@ package struct CheckpointSeries: Equatable, Sendable {
               + "It may still be being written, or hold no adapter"))
         continue
       }
+      if let other = found[entry.step] {
+        remarks.append(
+          AdapterRemark(
+            .seriesChanged, step: entry.step,
+            "\(path)/\(entry.name) has the step of \(other.path) and is left out. Are there two runs in this folder?"))
+        continue
+      }
       found[entry.step] = Checkpoint(step: entry.step, path: adapter, statesStep: true)
     }
     for entry in series where entry.layout != layout {
@@ -97,6 +104,8 @@ extension CheckpointSeries {
     for place in ["", "/actor/lora_adapter", "/lora_adapter", "/actor", "/default"] where holdsAdapter(path + place) {
       return path + place
     }
+    // A link that leads nowhere holds nothing.
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
     let named = try subfolders(of: path).filter { holdsAdapter(path + "/" + $0) }
     guard named.count <= 1 else {
       throw FileError(
@@ -120,8 +129,9 @@ extension CheckpointSeries {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
       throw FileError(.cannotOpen, path: path, "the folder cannot be read", remedy: "Check its permissions")
     }
+    // A link that leads nowhere is kept, so that it is said and not passed over.
     return names.filter {
-      FileManager.default.fileExists(atPath: path + "/" + $0, isDirectory: &isFolder) && isFolder.boolValue
+      !FileManager.default.fileExists(atPath: path + "/" + $0, isDirectory: &isFolder) || isFolder.boolValue
     }.sorted()
   }
 

@@ -50,23 +50,23 @@ package struct LoRAFactors: Equatable, Sendable {
     return abs(scaling) * format.rmsRounding * euclideanNorm(lengths + lengths)
   }
 
-  /// The tensors of a module in PEFT's files: the part of the name after the module's path, with and without the adapter's
-  /// name, which PEFT removes and raw state dictionaries keep.
-  static let tensorNames = [
-    (suffix: ".lora_A.weight", role: AdapterTensorRole.a), (".lora_B.weight", .b), (".lora_A.default.weight", .a),
-    (".lora_B.default.weight", .b), (".lora_embedding_A", .embeddingA), (".lora_embedding_B", .embeddingB),
-    (".lora_embedding_A.default", .embeddingA), (".lora_embedding_B.default", .embeddingB),
-    (".lora_magnitude_vector", .magnitude), (".lora_magnitude_vector.weight", .magnitude),
-    (".lora_magnitude_vector.default.weight", .magnitude), (".lora_B.bias", .bias),
-  ]
-
   /// The module's path and the tensor's role, or nil for a tensor that is not LoRA's.
+  ///
+  /// PEFT's names are `<module>.lora_A.weight`, `<module>.lora_embedding_A`, `<module>.lora_magnitude_vector`; raw state
+  /// dictionaries keep the adapter's name, as in `<module>.lora_A.default.weight`.
   static func role(of name: String) -> (path: String, role: AdapterTensorRole)? {
-    for known in tensorNames where name.hasSuffix(known.suffix) {
-      return (String(name.dropLast(known.suffix.count)), known.role)
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard let index = parts.lastIndex(where: { roles[String($0)] != nil }), index > 0, parts.count - index <= 3 else {
+      return nil
     }
-    return nil
+    let role = parts.last == "bias" ? .bias : roles[String(parts[index])]!
+    return (parts[..<index].joined(separator: "."), role)
   }
+
+  private static let roles: [String: AdapterTensorRole] = [
+    "lora_A": .a, "lora_B": .b, "lora_embedding_A": .embeddingA, "lora_embedding_B": .embeddingB,
+    "lora_magnitude_vector": .magnitude,
+  ]
 }
 
 /// What a tensor of an adapter file is for its module.

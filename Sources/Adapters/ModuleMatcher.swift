@@ -22,7 +22,7 @@ package struct ModuleMatcher: Sendable {
   }
 
   private let shapes: [String: [Int]]
-  /// Modules by the last two parts of their path, so that a look-up by the end stays cheap.
+  /// Modules by the last part of their path, so that a look-up by the end stays cheap.
   private let byEnd: [Substring: [String]]
 
   /// - Parameter shapes: the base's tensors by name, `….weight` and others.

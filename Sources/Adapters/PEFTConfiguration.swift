@@ -10,9 +10,9 @@ package struct PEFTConfiguration: Equatable, Sendable {
     case zero
     /// The leading part of the weight moved into the adapter, by an exact SVD: reproducible from the base.
     case pissa
-    /// The base was changed by −s·B₀·A₀ at a start that cannot be reproduced (`pissa_niter_k`, `olora`, `corda`, `lora_ga`).
+    /// The base was changed by −s·B₀·A₀ at a start that cannot be reproduced (`pissa_niter_k`, `olora`, `corda`, `loftq`, `lora_ga`).
     case subtracted(String)
-    /// A start that is neither zero nor a change of the base that is known (`false`: random; `loftq`; anything newer).
+    /// A start that is neither zero nor a change of the base that is known (`false`: random; anything newer).
     case other(String)
 
     /// The field's own word for it.
@@ -75,26 +75,32 @@ extension PEFTConfiguration {
     rank = try fields.int("r") ?? 8
     statesAlpha = json["lora_alpha"].map { !$0.isNull } ?? false
     alpha = try fields.number("lora_alpha") ?? 8
-    usesRankStabilization = json["use_rslora"]?.bool ?? false
-    usesDoRA = json["use_dora"]?.bool ?? false
-    isFanInFanOut = json["fan_in_fan_out"]?.bool ?? false
+    usesRankStabilization = try fields.bool("use_rslora")
+    usesDoRA = try fields.bool("use_dora")
+    isFanInFanOut = try fields.bool("fan_in_fan_out")
     initialization = Self.initialization(json["init_lora_weights"] ?? .bool(true))
     rankPattern = try fields.pattern("rank_pattern")
     alphaPattern = try fields.pattern("alpha_pattern")
     modulesToSave = json["modules_to_save"]?.array?.compactMap(\.string) ?? []
     baseModel = json["base_model_name_or_path"]?.string
-    replicatesLayers = !(json["layer_replication"]?.isNull ?? true)
-    if type == "LORA", rank < 1 || rankPattern.contains(where: { $0.value < 1 || $0.value != $0.value.rounded() }) {
+    replicatesLayers = json["layer_replication"]?.array?.isEmpty == false
+    if type == "LORA", let wrong = rankPattern.first(where: { $0.value < 1 || $0.value != $0.value.rounded() }) {
+      throw FileError(
+        .badContent, path: path, object: "rank_pattern",
+        "expected positive whole numbers, found \(wrong.value) for \(FileError.quoted(wrong.expression))")
+    }
+    if type == "LORA", rank < 1 {
       throw FileError(.badContent, path: path, object: "r", "expected a positive whole number, found \(rank)")
     }
   }
 
   private static func initialization(_ value: JSONValue) -> Initialization {
-    switch value.string?.lowercased() {
-    case nil: value.bool == false ? .other("random") : .zero
+    if let isDefault = value.bool { return isDefault ? .zero : .other("random") }
+    return switch value.string?.lowercased() {
+    case nil: value.isNull ? .zero : .other(value.text())
     case "gaussian", "eva", "orthogonal", "mica", "true": .zero
     case "pissa": .pissa
-    case let name? where name.hasPrefix("pissa_niter_") || ["olora", "corda", "lora_ga"].contains(name):
+    case let name? where name.hasPrefix("pissa_niter_") || ["olora", "corda", "lora_ga", "loftq"].contains(name):
       .subtracted(name)
     case let name?: .other(name)
     }
@@ -105,10 +111,24 @@ extension PEFTConfiguration {
     var json: JSONValue
     var path: String
 
-    private func value(_ key: String) -> JSONValue? { json[key].flatMap { $0.isNull ? nil : $0 } }
+    private func value(_ key: String) -> JSONValue? {
+      guard let value = json[key], !value.isNull else { return nil }
+      return value
+    }
+
+    func bool(_ key: String) throws(FileError) -> Bool {
+      guard let value = value(key) else { return false }
+      guard let flag = value.bool else { throw wrong(key, expected: "true or false") }
+      return flag
+    }
 
     private func wrong(_ key: String, expected: String) -> FileError {
-      FileError(.badContent, path: path, object: key, "expected \(expected), found \(value(key)?.text() ?? "null")")
+      // JSON has no word for a number that is not finite, which Python writes all the same.
+      let number = value(key)?.double.flatMap {
+        $0.isFinite ? nil : $0.isNaN ? "NaN" : $0 > 0 ? "Infinity" : "-Infinity"
+      }
+      let found = number ?? value(key)?.text() ?? "null"
+      return FileError(.badContent, path: path, object: key, "expected \(expected), found \(found)")
     }
 
     func string(_ key: String) throws(FileError) -> String? {

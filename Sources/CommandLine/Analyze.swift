@@ -46,6 +46,7 @@ struct Analyze: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    if out.isEmpty { throw ValidationError("--out must name a file, found an empty text") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
   }
 
@@ -96,8 +97,11 @@ struct Analyze: ParsableCommand {
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       throw FileError(.cannotCreate, path: path, "expected the name of a file to write, found a folder")
     }
-    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
       throw FileError(.cannotCreate, path: path, "its folder does not exist", remedy: "Create \(folder) first")
+    }
+    guard isFolder.boolValue else {
+      throw FileError(.cannotCreate, path: path, "expected a file in a folder, but \(folder) is a file itself")
     }
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw FileError(

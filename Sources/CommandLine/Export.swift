@@ -26,6 +26,10 @@ struct Export: ParsableCommand {
   @Flag(help: "Do not list the files written.")
   var quiet = false
 
+  func validate() throws {
+    if out.isEmpty { throw ValidationError("--out must name a folder, found an empty text") }
+  }
+
   func run() throws {
     let analysis = try GuardedReading.analysis(at: try Self.analysisFile(at: file))
     do {
@@ -45,7 +49,8 @@ struct Export: ParsableCommand {
     let file = path + "/analysis.h5"
     guard FileManager.default.fileExists(atPath: file) else {
       throw FileError(
-        .cannotOpen, path: path, "expected an analysis file, or a folder that holds analysis.h5, found a folder without it",
+        .cannotOpen, path: path,
+        "expected an analysis file, or a folder that holds analysis.h5, found a folder without it",
         remedy: "Make one with `spectroscope analyze`")
     }
     return file

@@ -31,7 +31,7 @@ extension FileError.Kind {
   /// By `sysexits.h`.
   var exitCode: Int32 {
     switch self {
-    case .badContent: 65
+    case .badContent, .nonFinite: 65
     case .cannotOpen: 66
     case .cannotCreate: 73
     case .cannotWrite: 74

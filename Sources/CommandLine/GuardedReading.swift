@@ -16,7 +16,8 @@ enum GuardedReading {
     guard HDF5File.hasSignature(path), let program = Bundle.main.executablePath else {
       return try AnalysisFile.read(from: path)
     }
-    let copy = FileManager.default.temporaryDirectory.appendingPathComponent("spectroscope-\(UUID().uuidString).h5").path
+    let copy = FileManager.default.temporaryDirectory
+      .appendingPathComponent("spectroscope-\(UUID().uuidString).h5").path
     defer { try? FileManager.default.removeItem(atPath: copy) }
     let child = Process()
     child.executableURL = URL(fileURLWithPath: program)

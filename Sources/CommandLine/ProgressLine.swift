@@ -23,7 +23,7 @@ final class ProgressLine: Sendable {
       let text = Self.text(progress, elapsed: now.timeIntervalSince(state.start))
       if Console.errorIsTerminal {
         state.isDrawn = true
-        FileHandle.standardError.write(Data("\r\u{1B}[2K\(text)".utf8))
+        Console.draw("\r\u{1B}[2K\(text)")
       } else {
         Console.error(text)
       }
@@ -33,7 +33,7 @@ final class ProgressLine: Sendable {
   /// Takes the line off the terminal, so that what follows begins on a clean one.
   func clear() {
     state.withLock { state in
-      if state.isDrawn { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+      if state.isDrawn { Console.draw("\r\u{1B}[2K") }
       state.isDrawn = false
     }
   }

@@ -29,6 +29,7 @@ struct Spectroscope: ParsableCommand {
 
 @main enum Main {
   static func main() {
+    Console.reserveStandardDescriptors()
     // The work is spread over modules; threads inside BLAS would only get in each other's way.
     BLASLibrary.useOneThread()
     do {

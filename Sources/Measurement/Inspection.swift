@@ -16,6 +16,7 @@ package struct Inspection: Sendable {
     case adapterWeights = "adapter weights"
     case weights = "safetensors file"
     case analysis = "analysis file"
+    case json = "JSON file"
     case unknown = "not recognised"
   }
 
@@ -50,6 +51,7 @@ package struct Inspection: Sendable {
       case .base: try describeBase(path)
       case .adapterWeights, .weights: try describeWeights(path)
       case .analysis: try describeAnalysis(readAnalysis(path))
+      case .json: describeJSON(path)
       case .unknown: try describeUnknown(path, isFolder: isFolder.boolValue)
       }
     } catch  where error.kind != .cannotOpen {
@@ -76,6 +78,7 @@ extension Inspection {
   private static func kind(ofFile path: String) -> Kind {
     if HDF5File.hasSignature(path) { return .analysis }
     guard let file = try? SafetensorsFile(path: path) else {
+      if path.hasSuffix(".json"), (try? JSONValue(contentsOf: path, allowingNonFinite: true)) != nil { return .json }
       return path.hasSuffix(".safetensors") ? .weights : .unknown
     }
     return file.tensors.keys.contains { $0.contains(".lora_") } ? .adapterWeights : .weights
@@ -90,7 +93,11 @@ extension Inspection {
     let opened = OpenedSeries(series)
     var remarks = opened.remarks
     for checkpoint in opened.checkpoints {
-      remarks += try checkpoint.adapter.remarksOnValues().map { $0.at(step: checkpoint.step) }
+      do throws(FileError) {
+        remarks += try checkpoint.adapter.remarksOnValues().map { $0.at(step: checkpoint.step) }
+      } catch {
+        remarks.append(AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)"))
+      }
     }
     facts["layout"] = .string(series.layout.rawValue)
     facts["steps"] = .array(series.checkpoints.map { .integer($0.step) })
@@ -164,6 +171,20 @@ extension Inspection {
     facts["deltas"] = .array(Set(analysis.rows.map(\.delta)).sorted().map { .string($0.rawValue) })
     facts["modules"] = .integer(Set(analysis.rows.map(\.module)).count)
     findings = analysis.findings
+  }
+
+  /// JSON that goes with an adapter or a model; what there is to say is said of its folder.
+  private mutating func describeJSON(_ path: String) {
+    let role =
+      switch path.split(separator: "/").last {
+      case "adapter_config.json": "the configuration of an adapter"
+      case "config.json": "the configuration of a model"
+      case "trainer_state.json": "the state of the Hugging Face Trainer"
+      case let name? where name.hasSuffix(".safetensors.index.json"): "the index of a sharded model"
+      default: "no file that is read"
+      }
+    facts["role"] = .string(role)
+    facts["note"] = "pass its folder"
   }
 
   private func describeUnknown(_ path: String, isFolder: Bool) throws(FileError) {

@@ -47,26 +47,36 @@ extension MeasurementPlan {
     report(progress.withLock { $0 })
 
     try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
-      let norm = try journal.norms[module.match.tensor] ?? newNorm(of: module, journal)
-      results.withLock { $0.norms[module.match.tensor] = norm }
-      var measurement = ModuleMeasurement(plan: self, module: module, baseNorm: norm)
-      for (index, appearance) in module.appearances.enumerated() {
-        if shouldStop() { return }
-        let key = PieceJournal.PieceKey(
-          step: checkpoints[appearance.checkpoint].step, module: module.match.module)
-        let kept = journal.pieces[key]
-        let piece = try kept ?? measurement.measure(index)
-        if let kept {
-          measurement.skip(index, kept)
-        } else {
-          try journal.append(piece)
+      func done(_ piece: MeasurementPiece, isNew: Bool) {
+        results.withLock { $0.pieces.append(piece) }
+        if isNew {
           report(
             progress.withLock {
               $0.done += 1
               return $0
             })
         }
-        results.withLock { $0.pieces.append(piece) }
+      }
+      let norm: Double
+      do {
+        norm = try journal.norms[module.match.tensor] ?? newNorm(of: module, journal)
+      } catch let error as FileError where error.isAboutContent {
+        // A base weight that cannot be used takes its module with it, and no other one.
+        for piece in self.pieces(of: module, lostTo: error) { done(piece, isNew: true) }
+        return
+      }
+      results.withLock { $0.norms[module.match.tensor] = norm }
+      var measurement = ModuleMeasurement(plan: self, module: module, baseNorm: norm)
+      for index in module.appearances.indices {
+        if shouldStop() { return }
+        if let kept = journal.pieces[key(of: module, index)] {
+          measurement.skip(index, kept)
+          done(kept, isNew: false)
+        } else {
+          let piece = try measurement.measure(index)
+          try journal.append(piece)
+          done(piece, isNew: true)
+        }
       }
     }
     let (norms, pieces) = results.withLock { $0 }
@@ -79,6 +89,21 @@ extension MeasurementPlan {
     return outcome
   }
 
+  private func key(of module: Module, _ index: Int) -> PieceJournal.PieceKey {
+    PieceJournal.PieceKey(
+      step: checkpoints[module.appearances[index].checkpoint].step, module: module.match.module)
+  }
+
+  /// Pieces without rows for a module whose base weight cannot be used; the first says why.
+  private func pieces(of module: Module, lostTo error: FileError) -> [MeasurementPiece] {
+    module.appearances.indices.map { index in
+      let remark = AdapterRemark(.unusable(error), module: module.match.module, "\(error)")
+      return MeasurementPiece(
+        step: checkpoints[module.appearances[index].checkpoint].step, module: module.match.module, rows: [],
+        remarks: index == 0 ? [remark] : [], isDamaged: index == 0)
+    }
+  }
+
   private func newNorm(of module: Module, _ journal: PieceJournal) throws -> Double {
     let norm = try base.frobeniusNorm(of: module.match.tensor)
     try journal.append(norm: norm, of: module.match.tensor)
@@ -88,7 +113,7 @@ extension MeasurementPlan {
   private func assemble(
     _ options: MeasurementOptions, norms: [String: Double], pieces: [MeasurementPiece]
   ) -> Outcome {
-    let rows = pieces.flatMap(\.rows)
+    let rows = pieces.sorted { ($0.step, $0.module) < ($1.step, $1.module) }.flatMap(\.rows)
     let findings = Finding.findings(from: remarks + pieces.flatMap(\.remarks)) + Finding.zeroUpdates(in: rows)
     let origin = AnalysisOrigin(
       source: options.source, base: options.base, createdBy: "spectroscope \(programVersion)", depth: "update",

@@ -80,10 +80,13 @@ package struct MeasurementPlan: Sendable {
   package var pieceCount: Int { modules.reduce(0) { $0 + $1.appearances.count } }
 
   private static func openInitial(_ path: String) throws(FileError) -> AdapterFolder {
-    guard let only = try CheckpointSeries(path: path).checkpoints.first else {
-      preconditionFailure("a series holds at least one checkpoint")
+    let checkpoints = try CheckpointSeries(path: path).checkpoints
+    guard checkpoints.count == 1 else {
+      throw FileError(
+        .badContent, path: path, "expected the one adapter of step 0, found \(checkpoints.count) checkpoints",
+        remedy: "Name the folder of the adapter itself")
     }
-    return try AdapterFolder(path: only.path)
+    return try AdapterFolder(path: checkpoints[0].path)
   }
 
   /// PiSSA by its initialisation, or PiSSA and MiLoRA where the initial adapter spans an end of the spectrum of a base weight.

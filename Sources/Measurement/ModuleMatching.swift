@@ -60,17 +60,19 @@ struct ModuleMatching {
     remarks.append(
       AdapterRemark(
         .matchesNoModule, value: Double(absent.count),
-        "\(absent.count) of \(adapterModules.count) adapter modules match no weight of the base \(base.path), such as "
+        "\(absent.count) of \(adapterModules.count) adapter modules \(absent.count == 1 ? "matches" : "match") no weight of the base \(base.path), such as "
           + "\(first). Is this the base that the adapter was trained on?"))
   }
 
   /// The error for an adapter of which no module fits.
   func noneFits(_ options: MeasurementOptions) -> FileError {
     let trained = checkpoints.last?.adapter.configuration.baseModel
-    guard !adapterModules.isEmpty else {
+    guard !mismatches.isEmpty else {
+      let adapter = checkpoints.last?.adapter
+      let skipped = adapter?.remarks.first { $0.kind == .notAnalysed }.map { ": " + $0.message } ?? ""
       return FileError(
-        .badContent, path: checkpoints.last?.adapter.weights.path ?? options.source,
-        "expected LoRA tensors (….lora_A.weight and ….lora_B.weight), found none that can be analysed")
+        .badContent, path: adapter?.weights.path ?? options.source,
+        "expected LoRA tensors (….lora_A.weight and ….lora_B.weight), found none that can be analysed" + skipped)
     }
     let reason = remarks.first { $0.kind == .matchesNoModule }?.message ?? ""
     return FileError(

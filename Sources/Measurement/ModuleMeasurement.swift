@@ -44,11 +44,7 @@ struct ModuleMeasurement {
     } catch {
       piece.rows = []
       piece.isDamaged = true
-      let isNonFinite = (error as? FileError)?.problem.contains("non-finite") ?? false
-      piece.remarks = [
-        AdapterRemark(
-          isNonFinite ? .nonFinite : .damagedCheckpoint, step: step, module: module.match.module, "\(error)")
-      ]
+      piece.remarks = [AdapterRemark(.unusable(error), step: step, module: module.match.module, "\(error)")]
     }
     return piece
   }

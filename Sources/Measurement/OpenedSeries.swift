@@ -22,8 +22,7 @@ struct OpenedSeries {
       } catch {
         firstError = firstError ?? error
         damagedCount += 1
-        remarks.append(
-          AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error). The checkpoint is left out"))
+        remarks.append(AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)"))
       }
     }
     remarks += SeriesChanges.remarks(on: checkpoints)

@@ -32,7 +32,15 @@ package struct AnalysisSummary: Sendable {
       ])
     }
     return table.text + "\nMedians over the modules; ΔW since "
-      + (shownDelta == .previous ? "the previous checkpoint" : "initialisation") + "; velocity is per step."
+      + "\(caption); velocity is per step."
+  }
+
+  private var caption: String {
+    switch shownDelta {
+    case .initial: "initialisation"
+    case .pretrained: "the pretrained weights"
+    case .previous: "the previous checkpoint"
+    }
   }
 
   /// One line a finding, alerts first; empty without findings.

@@ -32,7 +32,11 @@ enum CSVExporter: Exporter {
   }
 
   private static func quoted(_ text: String) -> String {
-    guard text.contains(where: { "\",\r\n".contains($0) }) else { return text }
-    return "\"" + text.replacing("\"", with: "\"\"") + "\""
+    // By scalars: Swift takes "\r\n", and a comma with an accent, for one character that is neither of its parts.
+    let special: Set<Unicode.Scalar> = ["\"", ",", "\r", "\n"]
+    guard text.unicodeScalars.contains(where: special.contains) else { return text }
+    var quoted = "\"".unicodeScalars
+    for scalar in text.unicodeScalars { quoted.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }
+    return String(quoted) + "\""
   }
 }

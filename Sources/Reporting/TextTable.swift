@@ -1,3 +1,5 @@
+import Foundation
+
 /// A table for the terminal: columns padded to their widest cell, numbers to the right.
 package struct TextTable: Sendable {
   package enum Alignment: Sendable { case left, right }
@@ -34,30 +36,10 @@ extension Double {
   package var brief: String {
     guard isFinite else { return "–" }
     guard self != 0 else { return "0" }
-    let exponent = Int(floorLog10(magnitude))
-    if exponent < -3 || exponent > 5 {
-      let scaled = self / power10(exponent)
-      return "\(decimal(scaled, digits: 2))e\(exponent < 0 ? "-" : "+")\(abs(exponent) < 10 ? "0" : "")\(abs(exponent))"
+    let scientific = String(format: "%.2e", self)
+    guard let exponent = scientific.split(separator: "e").last.flatMap({ Int($0) }), (-3...5).contains(exponent) else {
+      return scientific
     }
-    return decimal(self, digits: max(0, 2 - exponent))
+    return String(format: "%.*f", Swift.max(0, 2 - exponent), self)
   }
-}
-
-private func power10(_ exponent: Int) -> Double { Double("1e\(exponent)")! }
-
-/// ⌊log₁₀ x⌋ for the first three digits of x after rounding, so that 9.996 counts as 10.
-private func floorLog10(_ x: Double) -> Int {
-  var exponent = 0
-  while x * 1.0005 >= power10(exponent + 1) { exponent += 1 }
-  while x * 1.0005 < power10(exponent) { exponent -= 1 }
-  return exponent
-}
-
-/// `value` with a fixed number of digits after the point.
-private func decimal(_ value: Double, digits: Int) -> String {
-  let scaled = (value.magnitude * power10(digits)).rounded()
-  let whole = String(Int(scaled))
-  guard digits > 0 else { return (value < 0 ? "-" : "") + whole }
-  let padded = String(repeating: "0", count: max(0, digits + 1 - whole.count)) + whole
-  return (value < 0 ? "-" : "") + padded.dropLast(digits) + "." + padded.suffix(digits)
 }

@@ -15,8 +15,9 @@ package struct HDF5File: ~Copyable {
       let id = H5Fopen(path, h5_read_only(), h5_default)
       guard id >= 0 else {
         throw FileError(
-          .badContent, path: path, "expected an HDF5 file, file is truncated or not HDF5 (\(HDF5Library.takeError()))",
-          remedy: "Copy or write it again; `spectroscope inspect` says what it is")
+          .badContent, path: path,
+          "expected an HDF5 file, found one that is truncated or not HDF5 (\(HDF5Library.takeError()))",
+          remedy: "Copy or write it again")
       }
       let location = HDF5Location(id: id, path: path, object: "/", failure: .badContent)
       return HDF5File(handle: HDF5Handle(location, release: H5Fclose))
@@ -91,7 +92,9 @@ package struct HDF5File: ~Copyable {
       throw FileError(.cannotOpen, path: path, "expected an HDF5 file, found a folder")
     }
     guard access(path, R_OK) == 0 else {
-      throw FileError(.cannotOpen, path: path, "cannot open the file: \(String(cString: strerror(errno)))")
+      throw FileError(
+        .cannotOpen, path: path, "cannot open the file: \(String(cString: strerror(errno)))",
+        remedy: "Check the path and its permissions")
     }
   }
 }

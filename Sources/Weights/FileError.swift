@@ -5,6 +5,8 @@ package struct FileError: Error, Equatable, Sendable {
   package enum Kind: Sendable {
     /// The content is broken or of a kind that cannot be used (exit code 65).
     case badContent
+    /// The content can be read, and its values are NaN or infinite (exit code 65).
+    case nonFinite
     /// The file is missing or may not be read (exit code 66).
     case cannotOpen
     /// A file or folder cannot be created (exit code 73).
@@ -32,11 +34,18 @@ package struct FileError: Error, Equatable, Sendable {
   }
 }
 
+extension FileError {
+  /// True where the file could be opened and what is in it cannot be used.
+  package var isAboutContent: Bool { kind == .badContent || kind == .nonFinite }
+}
+
 extension FileError: CustomStringConvertible {
   /// One line: `path: object: problem. Remedy.`
   package var description: String {
+    let path = path.isEmpty ? "\"\"" : path
     let subject = object.isEmpty ? path : "\(path): \(object)"
-    return "\(subject): \(problem)" + (remedy.isEmpty ? "" : ". \(remedy)")
+    if remedy.isEmpty { return "\(subject): \(problem)" }
+    return "\(subject): \(problem)\(problem.hasSuffix("?") ? "" : ".") \(remedy)"
   }
 }
 

@@ -48,7 +48,7 @@ package final class PositionedFile: Sendable {
       close(descriptor)
       let isFolder = status.st_mode & S_IFMT == S_IFDIR
       throw FileError(
-        .cannotOpen, path: path, "expected a file, found \(isFolder ? "a folder (it is a directory)" : "a device")")
+        .cannotOpen, path: path, "expected a file, found \(isFolder ? "a folder" : "a device or pipe")")
     }
     self.path = path
     self.descriptor = descriptor

@@ -21,9 +21,9 @@ package struct NonFiniteCount: Equatable, Sendable {
   package func error(path: String, name: String) -> FileError? {
     guard let firstIndex else { return nil }
     return FileError(
-      .badContent, path: path, object: "tensor " + FileError.quoted(name),
-      "expected finite values, has \(count) non-finite values of \(total) (first at index \(firstIndex))",
-      remedy: "Use a checkpoint from before the numbers broke down")
+      .nonFinite, path: path, object: "tensor " + FileError.quoted(name),
+      "expected finite values, found \(count) of \(total) that \(count == 1 ? "is" : "are") not (first at index \(firstIndex))",
+      remedy: "Use a version of it from before the numbers broke down")
   }
 }
 

@@ -1,5 +1,6 @@
 import Adapters
 import LinearAlgebra
+import TestSupport
 import Testing
 import Weights
 
@@ -25,11 +26,11 @@ import Weights
   ])
   func prefixesAndTheDefaultAdaptersNameAreTakenOut(prefix: String, suffix: String) throws {
     let adapter = try read(
-      tensor(prefix + "model.layers.0.q_proj.lora_A" + suffix, 2, 6),
-      tensor(prefix + "model.layers.0.q_proj.lora_B" + suffix, 4, 2, format: .bfloat16))
+      tensor(prefix + "encoder.0.q_proj.lora_A" + suffix, 2, 6),
+      tensor(prefix + "encoder.0.q_proj.lora_B" + suffix, 4, 2, format: .bfloat16))
     let module = try #require(adapter.modules.first)
     #expect(adapter.modules.count == 1 && adapter.remarks.isEmpty && adapter.skippedModules.isEmpty)
-    #expect(module.path == "model.layers.0.q_proj")
+    #expect(module.path == "encoder.0.q_proj")
     #expect((module.rows, module.columns) == (4, 6) && module.rank == 2)
     #expect(module.format == .bfloat16, "the coarser of the two decides the floor")
     let factors = try adapter.factors(of: module)
@@ -121,7 +122,8 @@ import Weights
   // MARK: Configuration against weights
 
   @Test func aRankOffTheConfigurationIsRemarkedOn() throws {
-    let adapter = try read(fields: #""r": 3, "lora_alpha": 6"#, tensor("q.lora_A.weight", 2, 6), tensor("q.lora_B.weight", 4, 2))
+    let adapter = try read(
+      fields: #""r": 3, "lora_alpha": 6"#, tensor("q.lora_A.weight", 2, 6), tensor("q.lora_B.weight", 4, 2))
     #expect(adapter.remarks.map(\.kind) == [.rankOffConfiguration] && adapter.remarks.map(\.value) == [2])
     #expect(try adapter.factors(of: adapter.modules[0]).scaling == 2, "PEFT would load it with the configuration's")
   }

@@ -22,7 +22,7 @@ import Weights
     let found = try series()
     #expect(found.layout == .huggingFaceTrainer && found.remarks.isEmpty)
     #expect(found.checkpoints.map(\.step) == [0, 9, 10, 100])
-    #expect(found.checkpoints.allSatisfy(\.statesStep))
+    #expect(found.checkpoints.map(\.statesStep) == [true, true, true, true])
     #expect(found.checkpoints[1].path == folder.path("checkpoint-9"))
   }
 
@@ -33,7 +33,8 @@ import Weights
     #expect(found.checkpoints.map(\.step) == [3, 20, 100])
     #expect(
       found.checkpoints.map(\.path)
-        == ["global_step_3/lora_adapter", "global_step_20/actor/lora_adapter", "global_step_100/actor"].map(folder.path))
+        == ["global_step_3/lora_adapter", "global_step_20/actor/lora_adapter", "global_step_100/actor"].map(folder.path)
+    )
   }
 
   @Test func openRLHFPutsTheStepInTheMiddle() throws {
@@ -97,14 +98,16 @@ import Weights
     try makeAdapters("out")
     try folder.write(
       "out/trainer_state.json", #"{"log_history": [{"loss": NaN, "grad_norm": Infinity}], "global_step": 42}"#)
-    #expect(
-      try series("out").checkpoints == [.init(step: 42, path: folder.path("out"), statesStep: true)])
+    let only = try #require(try series("out").checkpoints.first)
+    #expect(only.step == 42 && only.statesStep && only.path == folder.path("out"))
   }
 
-  @Test(arguments: [nil, "{\"global_step\": \"many\"}", "torn {"]) func withoutAStepItIsNotStated(state: String?) throws {
+  @Test(arguments: [nil, "{\"global_step\": \"many\"}", "torn {"]) func withoutAStepItIsNotStated(state: String?) throws
+  {
     try makeAdapters("out")
     if let state { try folder.write("out/trainer_state.json", state) }
-    #expect(try series("out").checkpoints == [.init(step: 0, path: folder.path("out"), statesStep: false)])
+    let only = try #require(try series("out").checkpoints.first)
+    #expect(only.step == 0 && !only.statesStep && only.path == folder.path("out"))
   }
 
   // MARK: Errors

@@ -36,17 +36,18 @@ import Weights
     #expect(try now.difference(from: now).singularValues().values == Array(repeating: 0, count: 8))
   }
 
-  /// B₀, A₀ hold sixteenths and the step 2⁻³⁰ times small integers, so that the true difference
-  /// 2⁻³⁴·(E·16A₀ + 16B₀·F) + 2⁻⁶⁰·E·F is a Float64 matrix without any rounding. Subtracting the two products would leave
-  /// u·‖B‖‖A‖/‖difference‖, about 1e-7, of error.
-  @Test func aDifferenceOfABillionthKeepsItsAccuracy() throws {
+  /// B₀ = b/16 and A₀ = a/16 hold small integers over 16, and the steps 2⁻³⁰·E and 2⁻³⁰·F small integers too, so that the true
+  /// difference 2⁻³⁴·(E·a + b·F) + 2⁻⁶⁰·E·F is known without any rounding. Subtracting the two products would leave
+  /// u·‖B‖‖A‖/‖difference‖, about 1e-7, of error. The smaller shape is one whose product is formed.
+  @Test(arguments: [(24, 32), (8, 10)]) func aDifferenceOfABillionthKeepsItsAccuracy(rows: Int, columns: Int) throws {
     var random = SeededGenerator(seed: 4)
     func integers(_ rows: Int, _ columns: Int, below limit: Double) -> Matrix<Double> {
       let count = rows * columns
       return Matrix(
         rows: rows, columns: columns, elements: (0..<count).map { _ in ((random.uniform() * 2 - 1) * limit).rounded() })
     }
-    let (b0, a0, e, f) = (integers(24, 3, below: 15), integers(3, 32, below: 15), integers(24, 3, below: 7), integers(3, 32, below: 7))
+    let (b0, a0) = (integers(rows, 3, below: 15), integers(3, columns, below: 15))
+    let (e, f) = (integers(rows, 3, below: 7), integers(3, columns, below: 7))
     func moved(_ start: Matrix<Double>, _ step: Matrix<Double>) -> Matrix<Double> {
       let elements = zip(start.elements, step.elements).map { $0 / 16 + $1 * 0x1p-30 }
       return Matrix(rows: start.rows, columns: start.columns, elements: elements)
@@ -57,7 +58,9 @@ import Weights
     let truth = linear.scaled(by: 2 * 0x1p-34) - product(e, f).scaled(by: -2 * 0x1p-60)
 
     let expected = try singularValues(of: truth)
-    let found = try now.difference(from: start).singularValues().values
+    let difference = now.difference(from: start)
+    #expect(try largestDifference(difference.dense(), truth) <= 1e-14 * expected[0])
+    let found = try difference.singularValues().values
     #expect(found.count == 6)
     // The dense values are right to about 32·u·τ₁, the factored ones to 1e-11 of themselves.
     for (value, exact) in zip(found, expected) { #expect(abs(value - exact) <= 1e-11 * exact + 1e-14 * expected[0]) }
@@ -66,7 +69,9 @@ import Weights
   /// The estimate against what rounding does. Gaussian entries of unit variance have E[4^⌊log₂|x|⌋] = 0.543, against 0.541
   /// under the logarithmic distribution of the estimate: a bias of 0.2 %. One squared error has a relative deviation of 2.3,
   /// so the rms over 16 trials of 2·8·150 errors has 0.5·2.3/√38400 = 0.6 %, of which five are allowed.
-  @Test(arguments: [FloatFormat.bfloat16, .float16, .float32]) func roundingNormIsWhatRoundingDoes(format: FloatFormat) throws {
+  @Test(arguments: [FloatFormat.bfloat16, .float16, .float32]) func roundingNormIsWhatRoundingDoes(format: FloatFormat)
+    throws
+  {
     var random = SeededGenerator(seed: 5)
     var measured: [Double] = []
     var estimated: [Double] = []

@@ -3,13 +3,22 @@ import Testing
 import Weights
 
 @Suite struct ModuleMatcherTests {
+  /// Any module, to be changed into the one that a test is about.
+  private let template: AdapterFolder.Module
+
+  init() throws {
+    let writer = try AdapterWriter()
+    try writer.write([tensor("q.lora_A.weight", 2, 6), tensor("q.lora_B.weight", 4, 2)])
+    template = try writer.read().modules[0]
+  }
+
   private func module(
     _ path: String, _ rows: Int, _ columns: Int, isEmbedding: Bool = false, isSaved: Bool = false
   ) -> AdapterFolder.Module {
-    .init(
-      path: path,
-      content: isSaved ? .saved("w", isEmbedding: isEmbedding) : .lora(a: "a", b: "b", isEmbedding: isEmbedding),
-      rows: rows, columns: columns, rank: isSaved ? nil : 2, format: .float32)
+    var module = template
+    (module.path, module.rows, module.columns) = (path, rows, columns)
+    module.content = isSaved ? .saved("w", isEmbedding: isEmbedding) : .lora(a: "a", b: "b", isEmbedding: isEmbedding)
+    return module
   }
 
   /// The base's module that is found for the path among modules of 4 × 6.

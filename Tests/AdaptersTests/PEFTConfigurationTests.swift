@@ -22,7 +22,7 @@ import Weights
        "rank_pattern": null, "alpha_pattern": null, "modules_to_save": null, "base_model_name_or_path": null,
        "layer_replication": null}
       """#)
-    #expect(nulls == (try configuration(#"{"peft_type": "LORA"}"#)))
+    #expect(try configuration(#"{"peft_type": "LORA"}"#) == nulls)
   }
 
   @Test func statedFieldsAreTaken() throws {
@@ -44,8 +44,13 @@ import Weights
     (#""peft_type": "LORA", "r": 0"#, "r", "expected a positive whole number, found 0"),
     (#""peft_type": "LORA", "lora_alpha": [1]"#, "lora_alpha", "expected a finite number, found [1]"),
     (#""peft_type": "LORA", "rank_pattern": [4]"#, "rank_pattern", "expected an object, found [4]"),
-    (#""peft_type": "LORA", "alpha_pattern": {"q": "4"}"#, "alpha_pattern", #"expected finite numbers, found {"q":"4"}"#),
-    (#""peft_type": "LORA", "rank_pattern": {"q(": 4}"#, "rank_pattern", #"expected regular expressions, found {"q(":4}"#),
+    (
+      #""peft_type": "LORA", "alpha_pattern": {"q": "4"}"#, "alpha_pattern",
+      #"expected finite numbers, found {"q":"4"}"#
+    ),
+    (
+      #""peft_type": "LORA", "rank_pattern": {"(": 4}"#, "rank_pattern", #"expected regular expressions, found {"(":4}"#
+    ),
   ])
   func wrongTypesAreNamed(fields: String, object: String, problem: String) throws {
     let error = try #require(throws: FileError.self) { try configuration("{\(fields)}") }
@@ -55,14 +60,16 @@ import Weights
     #expect(error.path.hasSuffix("/adapter_config.json"))
   }
 
-  @Test(arguments: [#"{"q_proj": 0}"#, #"{"q_proj": 1.5}"#]) func impossiblePatternRanksAreNamed(pattern: String) throws {
+  @Test(arguments: [#"{"q_proj": 0}"#, #"{"q_proj": 1.5}"#]) func impossiblePatternRanksAreNamed(pattern: String) throws
+  {
     let error = try #require(throws: FileError.self) {
       try configuration(#"{"peft_type": "LORA", "r": 8, "rank_pattern": \#(pattern)}"#)
     }
     #expect(error.object == "rank_pattern", "the field with the wrong value is rank_pattern, not r = 8")
   }
 
-  @Test(arguments: ["use_rslora", "use_dora", "fan_in_fan_out"]) func flagsOfAnotherTypeAreRefused(flag: String) throws {
+  @Test(arguments: ["use_rslora", "use_dora", "fan_in_fan_out"]) func flagsOfAnotherTypeAreRefused(flag: String) throws
+  {
     let error = try #require(throws: FileError.self) {
       try configuration(#"{"peft_type": "LORA", "\#(flag)": "true"}"#)
     }
@@ -84,9 +91,11 @@ import Weights
     (#"layers\.[0-3]\..*_proj"#, "model.layers.4.self_attn.q_proj", false), ("Q_PROJ", "a.q_proj", false),
   ])
   func patternsMatchAsInPython(key: String, path: String, matches: Bool) throws {
-    var found = try configuration(#"{"peft_type": "LORA", "r": 8, "lora_alpha": 32}"#)
-    found.rankPattern = [.init(expression: key, value: 4)]
-    found.alphaPattern = [.init(expression: key, value: 5)]
+    let name = JSONValue.string(key).text()
+    let found = try configuration(
+      #"""
+      {"peft_type": "LORA", "r": 8, "lora_alpha": 32, "rank_pattern": {\#(name): 4}, "alpha_pattern": {\#(name): 5}}
+      """#)
     #expect(found.rank(of: path) == (matches ? 4 : 8))
     #expect(found.alpha(of: path) == (matches ? 5 : 32))
     #expect(found.scaling(of: path) == (matches ? 1.25 : 4))
@@ -116,12 +125,13 @@ import Weights
     #expect(found.scaling(of: "v") == 0.5)
   }
 
-  @Test(arguments: [
-    ("true", .zero), (#""gaussian""#, .zero), (#""eva""#, .zero), (#""orthogonal""#, .zero), (#""mica""#, .zero),
-    (#""pissa""#, .pissa), (#""PiSSA""#, .pissa), (#""pissa_niter_16""#, .subtracted("pissa_niter_16")),
-    (#""olora""#, .subtracted("olora")), (#""corda""#, .subtracted("corda")), (#""lora_ga""#, .subtracted("lora_ga")),
-    ("false", .other("random")), (#""from_the_future""#, .other("from_the_future")),
-  ] as [(String, PEFTConfiguration.Initialization)])
+  @Test(
+    arguments: [
+      ("true", .zero), (#""gaussian""#, .zero), (#""eva""#, .zero), (#""orthogonal""#, .zero), (#""mica""#, .zero),
+      (#""pissa""#, .pissa), (#""PiSSA""#, .pissa), (#""pissa_niter_16""#, .subtracted("pissa_niter_16")),
+      (#""olora""#, .subtracted("olora")), (#""corda""#, .subtracted("corda")), (#""lora_ga""#, .subtracted("lora_ga")),
+      ("false", .other("random")), (#""from_the_future""#, .other("from_the_future")),
+    ] as [(String, PEFTConfiguration.Initialization)])
   func startsAreRecognised(value: String, start: PEFTConfiguration.Initialization) throws {
     #expect(try configuration(#"{"peft_type": "LORA", "init_lora_weights": \#(value)}"#).initialization == start)
   }

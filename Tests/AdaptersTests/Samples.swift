@@ -14,17 +14,16 @@ struct AdapterWriter {
   /// A tensor by name and shape, filled with numbers that differ from each other.
   typealias Tensor = (name: String, shape: [Int], format: FloatFormat)
 
-  /// Writes `adapter_config.json` with the given members in addition to `peft_type`, or with exactly this text.
-  func write(_ name: String = "", fields: String = #""r": 2, "lora_alpha": 4"#, _ tensors: [Tensor] = []) throws {
-    let prefix = name.isEmpty ? "" : name + "/"
-    try folder.write(prefix + PEFTConfiguration.fileName, #"{"peft_type": "LORA", \#(fields)}"#)
+  /// Writes `adapter_config.json` with the given members beside `peft_type`, and the tensors.
+  func write(fields: String = #""r": 2, "lora_alpha": 4"#, _ tensors: [Tensor] = []) throws {
+    try folder.write(PEFTConfiguration.fileName, #"{"peft_type": "LORA", \#(fields)}"#)
     var writer = SafetensorsWriter()
     for tensor in tensors {
       let count = tensor.shape.reduce(1, *)
       writer.add(
         tensor.name, shape: tensor.shape, (0..<count).map { Double($0 % 100) + 1 }, as: tensor.format)
     }
-    try writer.write(to: folder.path(prefix + AdapterFolder.weightsName))
+    try writer.write(to: folder.path(AdapterFolder.weightsName))
   }
 
   /// The adapter that lies in the folder.

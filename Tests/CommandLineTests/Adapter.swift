@@ -14,12 +14,6 @@ struct Adapter {
     var type: ElementType
     var bytes: [UInt8]
 
-    /// Replaces the values, which are rounded to Float32.
-    mutating func setValues(_ values: [Float]) {
-      type = ElementType(.float32)
-      bytes = values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } }
-    }
-
     var elementCount: Int { shape.reduce(1, *) }
   }
 

@@ -5,6 +5,14 @@ import Weights
 @Suite struct DoctorTests {
   private static let names = ["gemm Float32", "gemm Float64", "SVD Float32", "SVD Float64"]
 
+  /// Nothing, or one line about an OpenBLAS that does not know the processor.
+  private static func isNoteOnKernels(_ text: String) -> Bool {
+    text.isEmpty
+      || text.wholeMatch(
+        of: /Note: OpenBLAS does not know this processor and uses its slow \w+ kernels\. OPENBLAS_CORETYPE=\w+ .*\n/)
+        != nil
+  }
+
   @Test func namesVersionsAndTestsTheLibraries() throws {
     let result = try spectroscope("doctor")
     let lines = result.stdout.split(separator: "\n")
@@ -21,7 +29,7 @@ import Weights
       #expect(line.hasPrefix("test \(name) "))
       #expect(line.contains(/ok \(error [0-9.e-]+ of what rounding allows\)$/))
     }
-    #expect(result.stderr == "")
+    #expect(Self.isNoteOnKernels(result.stderr))
     #expect(result.status == 0)
   }
 
@@ -36,7 +44,7 @@ import Weights
       #expect(test["passed"]?.bool == true)
       #expect(try #require(test["error"]?.double) < 1)
     }
-    #expect(result.stderr == "")
+    #expect(Self.isNoteOnKernels(result.stderr))
     #expect(result.status == 0)
   }
 

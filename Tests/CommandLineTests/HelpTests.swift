@@ -67,6 +67,12 @@ import Testing
         arguments: analyzing + ["--jobs", "0"], message: "Error: --jobs must be at least 1, found 0",
         usage: HelpText.analyzeUsage),
       Misuse(
+        arguments: analyzing + ["--out", ""], message: "Error: --out must name a file, found an empty text",
+        usage: HelpText.analyzeUsage),
+      Misuse(
+        arguments: ["export", "out.h5", "--format", "csv", "--out", ""],
+        message: "Error: --out must name a folder, found an empty text", usage: HelpText.exportUsage),
+      Misuse(
         arguments: analyzing + ["--jobs", "two"],
         message: """
           Error: The value 'two' is invalid for '--jobs <n>'
@@ -129,7 +135,9 @@ import Testing
   @Test(arguments: Misuse.all)
   func usageError(misuse: Misuse) throws {
     let result = try run(Program.path, misuse.arguments, environment: Program.environment)
-    let command = misuse.usage.split(separator: " ").dropFirst().first { !$0.hasPrefix("<") }.map { "spectroscope \($0)" }
+    let command = misuse.usage.split(separator: " ").dropFirst().first { !$0.hasPrefix("<") }.map {
+      "spectroscope \($0)"
+    }
     #expect(
       result.stderr == """
         \(misuse.message)

@@ -191,7 +191,8 @@ struct Damage: Sendable, CustomTestStringConvertible {
     try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: open)
     let result = try spectroscopeAsNobody(
       "analyze", adapter.path, "--base", Reference.llama, "--out", open + "/out.h5", in: bench.folder)
-    let problem = part.isEmpty
+    let problem =
+      part.isEmpty
       ? "the folder cannot be read. Check its permissions" : "permission denied. Make it readable for this user"
     #expect(result.stderr == "Error: \(path): \(problem)\n")
     #expect(result.status == 66)

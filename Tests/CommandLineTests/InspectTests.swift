@@ -98,7 +98,8 @@ import Weights
   }
 
   @Test(arguments: [
-    Reference.lora, Reference.llama, Reference.lora + "/checkpoint-5", Reference.lora + "/checkpoint-5/trainer_state.json",
+    Reference.lora, Reference.llama, Reference.lora + "/checkpoint-5",
+    Reference.lora + "/checkpoint-5/trainer_state.json",
   ])
   func jsonIsOneObject(path: String) throws {
     let result = try spectroscope("inspect", path, "--json")
@@ -111,7 +112,7 @@ import Weights
   }
 
   @Test func quietLeavesTheExitCode() throws {
-    let result = try spectroscope("inspect", Reference.lora + "/checkpoint-5/trainer_state.json", "--quiet")
+    let result = try spectroscope("inspect", try bench.folder.write("w.safetensors", "no weights"), "--quiet")
     #expect(result.stdout == "" && result.stderr == "")
     #expect(result.status == 65)
   }
@@ -127,6 +128,19 @@ import Weights
         series of checkpoints
           broken: {}/run/checkpoint-5: expected one adapter, found 2: policy, reference. Name one of these folders
         """), status: 65)
+  }
+
+  @Test(.enabled(if: canBecomeNobody), arguments: [("folder", true), ("file.safetensors", false)])
+  func whatMayNotBeRead(name: String, isFolder: Bool) throws {
+    let path = isFolder ? try bench.copy(Reference.lora, as: name) : try bench.folder.write(name, "secret")
+    try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: path)
+    let result = try spectroscopeAsNobody("inspect", path, in: bench.folder)
+    let problem =
+      isFolder
+      ? "the folder cannot be read. Check its permissions" : "permission denied. Make it readable for this user"
+    #expect(result.stderr == "Error: \(path): \(problem)\n")
+    #expect(result.stdout == "")
+    #expect(result.status == 66)
   }
 
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script")))

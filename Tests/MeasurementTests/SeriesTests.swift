@@ -11,7 +11,8 @@ import Weights
 /// Series with something odd along the way.
 @Suite struct SeriesTests {
   private let run: SyntheticRun
-  private let (first, second) = (SyntheticRun.modules[0], SyntheticRun.modules[1])
+  private let first = SyntheticRun.modules[0]
+  private let second = SyntheticRun.modules[1]
 
   init() throws { run = try SyntheticRun() }
 
@@ -68,7 +69,8 @@ import Weights
     #expect(outcome.analysis.findings("SP110").map(\.step) == [10])
   }
 
-  @Test(arguments: [(3, "SP210"), (4, "SP504"), (1, "SP210")]) func aChangedRankIsMarked(rank: Int, code: String) throws {
+  @Test(arguments: [(3, "SP210"), (4, "SP504"), (1, "SP210")]) func aChangedRankIsMarked(rank: Int, code: String) throws
+  {
     try run.write(step: 5)
     try run.write(step: 10, rank: rank, alpha: 2 * Double(rank))
     let analysis = try run.measure().analysis
@@ -104,8 +106,8 @@ import Weights
 
   /// LoftQ, like every start that changes the base, leaves W_eff(0) − W₀ unknown; a random start leaves W₀ as it is.
   @Test(arguments: [
-    ("\"loftq\"", [Delta.previous]), ("\"olora\"", [.previous]), ("\"corda\"", [.previous]), ("\"lora_ga\"", [.previous]),
-    ("\"pissa_niter_4\"", [.previous]), ("false", [.pretrained, .previous]),
+    ("\"loftq\"", [Delta.previous]), ("\"olora\"", [.previous]), ("\"corda\"", [.previous]),
+    ("\"lora_ga\"", [.previous]), ("\"pissa_niter_4\"", [.previous]), ("false", [.pretrained, .previous]),
   ])
   func anUnknownStartLeavesOutWhatCannotBeKnown(start: String, deltas: [Delta]) throws {
     for step in [5, 10] { try run.write(step: step, fields: #", "init_lora_weights": \#(start)"#) }

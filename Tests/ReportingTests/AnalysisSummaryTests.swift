@@ -10,10 +10,11 @@ import Weights
   private let analysis = Analysis(
     origin: AnalysisOrigin(source: "runs/a", base: "bases/b", depth: "update", coverage: "4/4 modules"),
     rows: [
-      row(10, "d", [.relativeNorm: 0.04]), row(10, "a", [.relativeNorm: 0.03, .effectiveRank: 3.5]),
-      row(10, "b", [.relativeNorm: 0.01, .effectiveRank: 1.5]), row(10, "c", [.relativeNorm: 0.02]),
-      row(5, "a", [.relativeNorm: 0.5, .rank: 4]), row(5, "b", [.relativeNorm: 0.001]), row(5, "c", [.relativeNorm: 0.002]),
-      row(5, "a", .previous, [.updateVelocity: 0.1, .relativeNorm: 99]), row(5, "a", .pretrained, [.relativeNorm: 99]),
+      row(10, "d", metrics: [.relativeNorm: 0.04]), row(10, "a", metrics: [.relativeNorm: 0.03, .effectiveRank: 3.5]),
+      row(10, "b", metrics: [.relativeNorm: 0.01, .effectiveRank: 1.5]), row(10, "c", metrics: [.relativeNorm: 0.02]),
+      row(5, "a", metrics: [.relativeNorm: 0.5, .rank: 4]), row(5, "b", metrics: [.relativeNorm: 0.001]),
+      row(5, "c", metrics: [.relativeNorm: 0.002]), row(5, "a", .pretrained, metrics: [.relativeNorm: 99]),
+      row(5, "a", .previous, metrics: [.updateVelocity: 0.1, .relativeNorm: 99]),
     ],
     findings: [
       Finding(step: 5, code: "SP109", name: "not-analysed", severity: .info, message: "one"),
@@ -30,7 +31,8 @@ import Weights
 
   @Test func jsonHasTheMediansWithFullPrecision() throws {
     let json = AnalysisSummary(analysis).json(output: "out.h5")
-    #expect(json["out"] == "out.h5" && json["source"] == "runs/a" && json["base"] == "bases/b" && json["delta"] == "init")
+    #expect(json["out"] == "out.h5" && json["source"] == "runs/a" && json["base"] == "bases/b")
+    #expect(json["delta"] == "init")
     #expect(json["depth"] == "update" && json["coverage"] == "4/4 modules")
     let steps = try #require(json["steps"]?.array)
     #expect(steps.map { $0["step"]?.int } == [5, 10] && steps.map { $0["modules"]?.int } == [3, 4])
@@ -52,7 +54,7 @@ import Weights
   /// A start that is unknown leaves `pretrained` or `previous`, and the caption must not call that "initialisation".
   @Test(arguments: [(Delta.pretrained, "the pretrained"), (.previous, "the previous checkpoint")])
   func theCaptionNamesTheDeltaThatIsShown(delta: Delta, caption: String) {
-    let table = AnalysisSummary(Analysis(rows: [row(5, "a", delta, [.relativeNorm: 0.5])])).table
+    let table = AnalysisSummary(Analysis(rows: [row(5, "a", delta, metrics: [.relativeNorm: 0.5])])).table
     #expect(table.contains("ΔW since \(caption)"))
     #expect(!table.contains("initialisation"))
   }

@@ -10,8 +10,9 @@ import Weights
 
   /// Numbers whose shortest form is not obvious: ties, subnormals, both ends of the range, and a third.
   private static let numbers = [
-    0.1, 1.0 / 3, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 9007199254740993, 1e16, 1e-5, 0.30000000000000004,
-    6.02214076e23, 1, 0,
+    0.1, 1.0 / 3, .leastNonzeroMagnitude, .leastNormalMagnitude, .greatestFiniteMagnitude, 9_007_199_254_740_992, 1e16,
+    1e-5,
+    0.30000000000000004, 6.02214076e23, 1, 0,
   ]
 
   @Test func numbersReadBackToTheSameBits() throws {
@@ -28,8 +29,9 @@ import Weights
 
   @Test func metricsAreColumnsCountsHaveNoFractionAndGapsAreEmpty() throws {
     let analysis = Analysis(rows: [
-      row(5, "q", [.rows: 576, .columns: 64, .rank: 4, .numericalRank: 3, .frobeniusNorm: 2, .relativeNorm: 0.1]),
-      row(5, "q", .previous, [.rows: 576, .columns: 64, .stableRank: .nan, .frobeniusNorm: .infinity]),
+      row(
+        5, "q", metrics: [.rows: 576, .columns: 64, .rank: 4, .numericalRank: 3, .frobeniusNorm: 2, .relativeNorm: 0.1]),
+      row(5, "q", .previous, metrics: [.rows: 576, .columns: 64, .stableRank: .nan, .frobeniusNorm: .infinity]),
     ])
     let found = records(ofCSV: try exported(analysis, as: .csv, "modules.csv"))
     #expect(found[0] == ["step", "module", "method", "delta"] + Metric.allCases.map(\.rawValue))
@@ -64,8 +66,9 @@ import Weights
   @Test func findingsAreATable() throws {
     let analysis = Analysis(findings: [
       Finding(
-        step: 20, code: "SP201", name: "fast", severity: .alert, module: "q", value: 0.5, threshold: 0.25, baseline: 0.125,
-        pValue: 1e-9, message: "a, \"b\""), Finding(code: "SP109", name: "not-analysed", severity: .info, message: "c"),
+        step: 20, code: "SP201", name: "fast", severity: .alert, module: "q", value: 0.5, threshold: 0.25,
+        baseline: 0.125, pValue: 1e-9, message: "a, \"b\""),
+      Finding(code: "SP109", name: "not-analysed", severity: .info, message: "c"),
     ])
     let found = records(ofCSV: try exported(analysis, as: .csv, "findings.csv"))
     #expect(
@@ -81,8 +84,8 @@ import Weights
   @Test func jsonHoldsTheSameAsCSV() throws {
     let analysis = Analysis(
       rows: [
-        row(5, "a,\"b\"\n", values: Self.numbers, [.rank: 4, .relativeNorm: 1.0 / 3, .stableRank: .nan]),
-        row(5, "q", .previous, [.frobeniusNorm: 1e-300, .updateVelocity: 5e-324]),
+        row(5, "a,\"b\"\n", values: Self.numbers, metrics: [.rank: 4, .relativeNorm: 1.0 / 3, .stableRank: .nan]),
+        row(5, "q", .previous, metrics: [.frobeniusNorm: 1e-300, .updateVelocity: .leastNonzeroMagnitude]),
       ], findings: [Finding(step: 5, code: "SP101", name: "n", severity: .warning, value: 0.1, message: "m\n")])
     let folder = try exportedJSON(analysis)
     for table in ["modules", "singular_values", "findings"] {

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 func row(
-  _ step: Int, _ module: String, _ delta: Delta = .initial, values: [Double] = [], _ metrics: [Metric: Double] = [:]
+  _ step: Int, _ module: String, _ delta: Delta = .initial, values: [Double] = [], metrics: [Metric: Double] = [:]
 ) -> SpectrumRow {
   var stored = MetricValues()
   for (metric, value) in metrics { stored[metric] = value }

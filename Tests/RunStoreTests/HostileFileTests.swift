@@ -40,7 +40,8 @@ import Weights
         try PendingFile.write(Array(whole.prefix(length)), to: path)
         let refusal = try #require(error(of: path))
         #expect(refusal.kind == .badContent)
-        #expect(refusal.description.hasPrefix("\(path): expected an HDF5 file, file is truncated or not HDF5 ("))
+        #expect(
+          refusal.description.hasPrefix("\(path): expected an HDF5 file, found one that is truncated or not HDF5 ("))
       }
     }
   }
@@ -51,10 +52,12 @@ import Weights
       try PendingFile.write(Array("step,module\n1,m\n".utf8), to: path)
       #expect(
         error(of: path)?.description
-          == "\(path): expected an HDF5 file, file is truncated or not HDF5 (file signature not found)"
-          + ". Copy or write it again; `spectroscope inspect` says what it is")
+          == "\(path): expected an HDF5 file, found one that is truncated or not HDF5 (file signature not found)"
+          + ". Copy or write it again")
       #expect(error(of: folder)?.description == "\(folder): expected an HDF5 file, found a folder")
-      #expect(error(of: "\(folder)/b")?.description == "\(folder)/b: cannot open the file: No such file or directory")
+      #expect(
+        error(of: "\(folder)/b")?.description
+          == "\(folder)/b: cannot open the file: No such file or directory. Check the path and its permissions")
       #expect(error(of: "\(folder)/b")?.kind == .cannotOpen)
     }
   }

@@ -5,7 +5,8 @@ import Testing
 /// What a spectrum may not depend on, and how far a perturbation may move it.
 @Suite struct GaugeInvarianceTests {
   private static let unit = 0x1p-53
-  private let scale = ModuleScale(baseNorm: 7, rank: 6, roundingNorm: 1e-4, residualRoundingNorm: 1e-3, stepsSincePrevious: 5)
+  private let scale = ModuleScale(
+    baseNorm: 7, rank: 6, roundingNorm: 1e-4, residualRoundingNorm: 1e-3, stepsSincePrevious: 5)
 
   private func orthogonal(_ rows: Int, _ columns: Int, _ random: inout SeededGenerator) throws -> Matrix<Double> {
     let gaussian: Matrix<Double> = random.normalMatrix(rows: rows, columns: columns)
@@ -101,7 +102,6 @@ import Testing
     let slack = 1e-11 * after[0]
     #expect(moves.max()! <= perturbation.spectralNorm + slack)
     #expect(moves.reduce(0) { $0 + $1 * $1 }.squareRoot() <= perturbation.frobeniusNorm + 8 * slack)
-    // And they do move: ‖E‖_F ≤ the change of the Frobenius norm of the difference of spectra is the other extreme.
     #expect(moves.max()! > 0)
   }
 }

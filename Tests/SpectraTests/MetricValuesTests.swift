@@ -48,7 +48,9 @@ import Testing
     #expect(a != b)
   }
 
-  @Test(arguments: [(4, 100, 4), (nil, 100, 32), (nil, 50, 25), (64, 100, 50), (8, 1, 1), (1, 3, 1), (nil, 1, 1)] as [(Int?, Int, Int)])
+  @Test(
+    arguments: [(4, 100, 4), (nil, 100, 32), (nil, 50, 25), (64, 100, 50), (8, 1, 1), (1, 3, 1), (nil, 1, 1)]
+      as [(Int?, Int, Int)])
   func directionsAreTheRankOrHalfTheSmallerSide(rank: Int?, smaller: Int, k: Int) {
     let scale = ModuleScale(baseNorm: 1, rank: rank, roundingNorm: 0)
     #expect(scale.directions(rows: smaller, columns: 1000) == k)

@@ -168,7 +168,7 @@ import Weights
     #expect(
       #expect(throws: FileError.self) { try model.readMatrix("vector", as: Double.self) }?.problem
         == "expected a matrix, found shape [2]")
-    let problem = "expected finite values, has 1 non-finite values of 2 (first at index 1)"
+    let problem = "expected finite values, found 1 of 2 that is not (first at index 1)"
     #expect(#expect(throws: FileError.self) { try model.readMatrix("bad", as: Float.self) }?.problem == problem)
     #expect(#expect(throws: FileError.self) { try model.frobeniusNorm(of: "bad") }?.problem == problem)
   }

@@ -111,8 +111,8 @@ import Weights
       let found = try file.countNonFinite(of: name)
       #expect(found.count == 3 && found.total == 200_000 && found.firstIndex == 70_001)
       let message =
-        "\(file.path): tensor \"\(name)\": expected finite values, has 3 non-finite values of 200000 (first at index "
-        + "70001). Use a checkpoint from before the numbers broke down"
+        "\(file.path): tensor \"\(name)\": expected finite values, found 3 of 200000 that are not (first at index "
+        + "70001). Use a version of it from before the numbers broke down"
       #expect(#expect(throws: FileError.self) { try file.readFinite(name, as: Float.self) }?.description == message)
       #expect(#expect(throws: FileError.self) { try file.readFinite(name, as: Double.self) }?.description == message)
       #expect(#expect(throws: FileError.self) { try file.frobeniusNorm(of: name) }?.description == message)
