@@ -51,19 +51,14 @@ struct CopyAnalysis: ParsableCommand {
   @Argument var copy: String
 
   func run() throws {
-    Self.limit(RLIMIT_AS, to: 16 << 30)
-    Self.limit(RLIMIT_CPU, to: 300)
+    ResourceLimits.set(RLIMIT_AS, to: 16 << 30)
+    ResourceLimits.set(RLIMIT_CPU, to: 300)
     do {
       try AnalysisFile.write(AnalysisFile.read(from: path), to: copy)
     } catch {
       Console.error(error.childReport)
       throw ExitCode(error.kind.exitCode)
     }
-  }
-
-  private static func limit(_ resource: __rlimit_resource, to value: UInt) {
-    var limits = rlimit(rlim_cur: value, rlim_max: value)
-    setrlimit(__rlimit_resource_t(resource.rawValue), &limits)
   }
 }
 

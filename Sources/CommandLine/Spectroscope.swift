@@ -30,6 +30,7 @@ struct Spectroscope: ParsableCommand {
 @main enum Main {
   static func main() {
     Console.reserveStandardDescriptors()
+    ResourceLimits.allowManyFiles()
     // The work is spread over modules; threads inside BLAS would only get in each other's way.
     BLASLibrary.useOneThread()
     do {

@@ -48,6 +48,17 @@ import Weights
       """)
   }
 
+  @Test func configurations() throws {
+    try expectText(
+      Reference.lora + "/checkpoint-5/adapter_config.json",
+      """
+      JSON file
+        role  the configuration of an adapter
+        note  pass its folder
+        nothing looks wrong
+      """)
+  }
+
   @Test func adapterWeights() throws {
     try expectText(
       Reference.lora + "/checkpoint-5/adapter_model.safetensors",

@@ -106,4 +106,39 @@ import Testing
       ])
     #expect(result.status == 0)
   }
+
+  @Test func twoFoldersOfOneStep() throws {
+    let source = try series()
+    try bench.copy(Reference.lora + "/checkpoint-5", as: "run/checkpoint-005")
+    let result = try bench.analyze(source)
+    #expect(result.findings.count == 1)
+    #expect(result.findings.first?.contains("SP210 series-changed: step 5: ") == true)
+    #expect(result.findings.first?.hasSuffix("and is left out. Are there two runs in this folder?") == true)
+  }
+
+  @Test func aLinkThatLeadsNowhere() throws {
+    let source = try series()
+    try FileManager.default.createSymbolicLink(
+      atPath: source + "/checkpoint-30", withDestinationPath: source + "/gone")
+    let result = try bench.analyze(source)
+    #expect(result.findings.first?.contains("SP110 damaged-checkpoint: step 30: ") == true)
+    #expect(result.status == 65)
+  }
+
+  @Test func aSeriesIsNoInitialAdapter() throws {
+    let result = try bench.analyze(try series(), "--initial", Reference.lora)
+    #expect(
+      result.stderr
+        == "Error: \(Reference.lora): expected the one adapter of step 0, found 3 checkpoints. Name the folder of "
+        + "the adapter itself\n")
+    #expect(result.status == 65)
+  }
+
+  @Test func moreCheckpointsThanOpenFilesAreUsual() throws {
+    for step in 1...80 { try bench.copy(Reference.lora + "/checkpoint-5", as: "run/checkpoint-\(step)") }
+    let program = "ulimit -Sn 40; exec '\(Program.path)' analyze run --base '\(Reference.llama)' --out out.h5"
+    let result = try run("/bin/sh", ["-c", program], environment: Program.environment, folder: bench.folder.path)
+    #expect(result.status == 0, "\(result.stderr)")
+    #expect(result.steps.count == 80)
+  }
 }
