@@ -54,7 +54,8 @@ package struct Inspection: Sendable {
       case .json: describeJSON(path)
       case .unknown: try describeUnknown(path, isFolder: isFolder.boolValue)
       }
-    } catch  where error.kind != .cannotOpen {
+    } catch {
+      if error.kind == .cannotOpen { throw error }
       self.error = error
     }
   }

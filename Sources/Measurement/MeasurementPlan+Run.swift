@@ -1,9 +1,7 @@
 import Adapters
 import Diagnosis
-import Foundation
 import RunStore
 import Spectra
-import Synchronization
 import Weights
 
 /// The program's own name and version, as files and `--version` say it.
@@ -42,51 +40,46 @@ extension MeasurementPlan {
     report: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws -> Outcome {
     let journal = try PieceJournal(output: options.output, identity: try identity())
-    let progress = Mutex(Progress(done: journal.pieces.count, resumed: journal.pieces.count, total: pieceCount))
-    let results = Mutex<(norms: [String: Double], pieces: [MeasurementPiece])>((journal.norms, []))
-    report(progress.withLock { $0 })
-
+    let results = MeasurementResults(resumed: journal.pieces.count, total: pieceCount, report: report)
     try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
-      func done(_ piece: MeasurementPiece, isNew: Bool) {
-        results.withLock { $0.pieces.append(piece) }
-        if isNew {
-          report(
-            progress.withLock {
-              $0.done += 1
-              return $0
-            })
-        }
-      }
-      let norm: Double
-      do {
-        norm = try journal.norms[module.match.tensor] ?? newNorm(of: module, journal)
-      } catch let error as FileError where error.isAboutContent {
-        // A base weight that cannot be used takes its module with it, and no other one.
-        for piece in self.pieces(of: module, lostTo: error) { done(piece, isNew: true) }
-        return
-      }
-      results.withLock { $0.norms[module.match.tensor] = norm }
-      var measurement = ModuleMeasurement(plan: self, module: module, baseNorm: norm)
-      for index in module.appearances.indices {
-        if shouldStop() { return }
-        if let kept = journal.pieces[key(of: module, index)] {
-          measurement.skip(index, kept)
-          done(kept, isNew: false)
-        } else {
-          let piece = try measurement.measure(index)
-          try journal.append(piece)
-          done(piece, isNew: true)
-        }
-      }
+      try measure(module, journal: journal, results: results, shouldStop: shouldStop)
     }
-    let (norms, pieces) = results.withLock { $0 }
+    let pieces = results.pieces
     guard pieces.count == pieceCount else {
-      throw Interrupted(progress: progress.withLock { $0 }, journal: journal.path)
+      throw Interrupted(progress: results.progress, journal: journal.path)
     }
-    let outcome = assemble(options, norms: norms, pieces: pieces)
+    let outcome = assemble(options, norms: results.norms, pieces: pieces)
     try AnalysisFile.write(outcome.analysis, to: options.output)
     journal.remove()
     return outcome
+  }
+
+  /// Measures one module at all its checkpoints, but for the pieces that the journal has.
+  private func measure(
+    _ module: Module, journal: PieceJournal, results: MeasurementResults, shouldStop: () -> Bool
+  ) throws {
+    let norm: Double
+    do throws(FileError) {
+      norm = if let kept = journal.norms[module.match.tensor] { kept } else { try newNorm(of: module, journal) }
+    } catch {
+      guard error.isAboutContent else { throw error }
+      // A base weight that cannot be used takes its module with it, and no other one.
+      for piece in pieces(of: module, lostTo: error) { results.add(piece) }
+      return
+    }
+    results.add(norm: norm, of: module.match.module)
+    var measurement = ModuleMeasurement(plan: self, module: module, baseNorm: norm)
+    for index in module.appearances.indices {
+      if shouldStop() { return }
+      if let kept = journal.pieces[key(of: module, index)] {
+        measurement.skip(index, kept)
+        results.add(resumed: kept)
+      } else {
+        let piece = try measurement.measure(index)
+        try journal.append(piece)
+        results.add(piece)
+      }
+    }
   }
 
   private func key(of module: Module, _ index: Int) -> PieceJournal.PieceKey {
@@ -104,7 +97,7 @@ extension MeasurementPlan {
     }
   }
 
-  private func newNorm(of module: Module, _ journal: PieceJournal) throws -> Double {
+  private func newNorm(of module: Module, _ journal: PieceJournal) throws(FileError) -> Double {
     let norm = try base.frobeniusNorm(of: module.match.tensor)
     try journal.append(norm: norm, of: module.match.tensor)
     return norm
@@ -118,12 +111,8 @@ extension MeasurementPlan {
     let origin = AnalysisOrigin(
       source: options.source, base: options.base, createdBy: "spectroscope \(programVersion)", depth: "update",
       coverage: coverage)
-    let baseNorms = Dictionary(
-      uniqueKeysWithValues: modules.compactMap { module in
-        norms[module.match.tensor].map { (module.match.module, $0) }
-      })
     return Outcome(
-      analysis: Analysis(origin: origin, rows: rows, findings: findings, baseNorms: baseNorms),
+      analysis: Analysis(origin: origin, rows: rows, findings: findings, baseNorms: norms),
       damaged: damagedCheckpointCount + pieces.count(where: \.isDamaged))
   }
 }
