@@ -83,8 +83,8 @@ private let shapes = [(1, 1), (1, 7), (7, 1), (5, 5), (40, 9), (9, 40), (130, 13
       #expect(abs(try a.frobeniusNorm() / scale - 5) < 1e-14)
       #expect(abs(try a.columnNorms()[1] / scale - 4) < 1e-14)
     }
-    let tiny = Matrix<Float>(rows: 1, columns: 2, elements: [3e-40, 4e-40])
-    #expect(abs(try tiny.frobeniusNorm() / 5e-40 - 1) < 1e-4)
+    let tiny = Matrix<Float>(rows: 1, columns: 2, elements: [0x3p-140, 0x4p-140])
+    #expect(try tiny.frobeniusNorm() == 0x5p-140)
     #expect(try Matrix<Double>(rows: 0, columns: 3).frobeniusNorm() == 0)
   }
 
