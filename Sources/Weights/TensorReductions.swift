@@ -44,7 +44,8 @@ extension SafetensorsFile {
     while let (values, _) = try blocks.next() {
       guard sum.add(values) else {
         // A second pass, so that a good tensor pays nothing for the details of the message.
-        throw try countNonFinite(of: name).error(path: path, name: name) ?? changed(name)
+        if let error = try countNonFinite(of: name).error(path: path, name: name) { throw error }
+        throw changed(name)
       }
     }
     return sum.squareRoot
