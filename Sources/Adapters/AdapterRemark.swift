@@ -28,7 +28,7 @@ package struct AdapterRemark: Equatable, Hashable, Sendable {
 
 extension AdapterRemark.Kind {
   /// The kind for a tensor that could not be used: because of its values, or for any other reason.
-  package static func unusable(_ error: any Error) -> AdapterRemark.Kind {
-    (error as? FileError)?.kind == .nonFinite ? .nonFinite : .damagedCheckpoint
+  package static func unusable(_ error: FileError) -> AdapterRemark.Kind {
+    error.kind == .nonFinite ? .nonFinite : .damagedCheckpoint
   }
 }

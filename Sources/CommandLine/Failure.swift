@@ -7,6 +7,7 @@ import Weights
 /// How an error leaves the program: one message on standard error, one exit code.
 enum Failure {
   /// Never returns. Errors of the argument parser keep its own text and its code 64.
+  @inline(never)
   static func exit(with error: any Error) -> Never {
     switch error {
     case let error as FileError:

@@ -44,9 +44,18 @@ struct ModuleMeasurement {
     } catch {
       piece.rows = []
       piece.isDamaged = true
-      piece.remarks = [AdapterRemark(.unusable(error), step: step, module: module.match.module, "\(error)")]
+      piece.remarks = [AdapterRemark(Self.kind(of: error), step: step, module: module.match.module, "\(error)")]
     }
     return piece
+  }
+
+  /// What a failed measurement says of its tensors.
+  ///
+  /// Never inlined: where the optimiser of Swift 6.3 sees both the boxing of an error and the cast that takes it out again, it
+  /// releases the error once too often.
+  @inline(never)
+  private static func kind(of error: any Error) -> AdapterRemark.Kind {
+    (error as? FileError).map { .unusable($0) } ?? .damagedCheckpoint
   }
 
   /// Takes a piece that an earlier, interrupted analysis has measured: only what a later checkpoint is compared with is read.

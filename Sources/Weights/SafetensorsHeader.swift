@@ -49,18 +49,16 @@ struct SafetensorsHeader {
   }
 
   private static func parse(_ bytes: [UInt8], path: String) throws(FileError) -> OrderedDictionary<String, JSONValue> {
-    do {
-      guard case .object(let members) = try JSONValue(parsing: bytes, rejectingDuplicateKeys: true) else {
-        throw FileError(.badContent, path: path, object: "header", "expected a JSON object")
-      }
-      return members
-    } catch let error as JSONError {
-      throw FileError(.badContent, path: path, object: "header", error.description)
-    } catch let error as FileError {
-      throw error
+    let header: JSONValue
+    do throws(JSONError) {
+      header = try JSONValue(parsing: bytes, rejectingDuplicateKeys: true)
     } catch {
-      preconditionFailure("The parser throws nothing else.")
+      throw FileError(.badContent, path: path, object: "header", error.description)
     }
+    guard let members = header.object else {
+      throw FileError(.badContent, path: path, object: "header", "expected a JSON object")
+    }
+    return members
   }
 
   private static func metadata(
