@@ -64,7 +64,8 @@ let package = Package(
     tests(of: "Adapters", ["Weights", "LinearAlgebra"]),
     tests(of: "Spectra", ["LinearAlgebra"]),
     tests(of: "RunStore", ["Spectra", "Diagnosis", "Weights"]),
-    tests(of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights"]),
+    tests(
+      of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
     tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights"]),
     .testTarget(
       name: "CommandLineTests", dependencies: ["spectroscope", "TestSupport", "Weights"], swiftSettings: settings),

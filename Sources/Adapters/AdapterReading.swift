@@ -20,6 +20,11 @@ struct AdapterReading {
     for name in weights.tensors.keys {
       let bare = Self.withoutPrefix(name)
       if let known = LoRAFactors.role(of: bare) {
+        if parts[known.path]?[known.role] != nil {
+          remarks.append(
+            AdapterRemark(.notAnalysed, module: known.path, "the tensor \(name) stands twice and is left out"))
+          continue
+        }
         parts[known.path, default: [:]][known.role] = name
       } else {
         whole.append((bare, name))
@@ -55,7 +60,7 @@ struct AdapterReading {
     guard aEntry.shape.count == 2, bEntry.shape.count == 2 else {
       return skip(path, "expected matrices, found tensors of \(aEntry.shape.count) dimensions (a convolution?)")
     }
-    guard aEntry.shape[0] == bEntry.shape[1], aEntry.shape[0] > 0 else {
+    guard aEntry.shape[0] == bEntry.shape[1], (aEntry.shape + bEntry.shape).allSatisfy({ $0 > 0 }) else {
       return skip(path, "lora_A of \(aEntry.shape) and lora_B of \(bEntry.shape) do not fit each other")
     }
     if tensors[.bias] != nil {
@@ -77,7 +82,11 @@ struct AdapterReading {
     }
     let module = String(path.dropLast(".weight".count))
     if besideLoRA.contains(module) { return }
-    guard entry.shape.count == 2, let format = entry.elementType.format else {
+    if modules.contains(where: { $0.path == module }) {
+      remarks.append(AdapterRemark(.notAnalysed, module: module, "the tensor \(tensor) stands twice and is left out"))
+      return
+    }
+    guard entry.shape.count == 2, entry.shape.allSatisfy({ $0 > 0 }), let format = entry.elementType.format else {
       remarks.append(
         AdapterRemark(
           .notAnalysed, "the trained tensor \(tensor) of shape \(entry.shape) is no matrix and has no spectrum"))

@@ -46,8 +46,17 @@ package struct CheckpointSeries: Equatable, Sendable {
     }
     let layout = Self.mostFrequent(series.map(\.layout))
     var found: [Int: Checkpoint] = [:]
+    var firstError: FileError?
     for entry in series where entry.layout == layout {
-      guard let adapter = try Self.adapter(in: path + "/" + entry.name) else {
+      let place: String?
+      do throws(FileError) {
+        place = try Self.adapter(in: path + "/" + entry.name)
+      } catch {
+        firstError = firstError ?? error
+        remarks.append(AdapterRemark(.damagedCheckpoint, step: entry.step, "\(error)"))
+        continue
+      }
+      guard let adapter = place else {
         remarks.append(
           AdapterRemark(
             .damagedCheckpoint, step: entry.step,
@@ -70,7 +79,17 @@ package struct CheckpointSeries: Equatable, Sendable {
           .seriesChanged, step: entry.step,
           "\(path)/\(entry.name) belongs to another layout than the \(layout.rawValue) around it and is left out"))
     }
-    guard !found.isEmpty else { throw Self.noAdapters(in: path, containing: names) }
+    if FileManager.default.fileExists(atPath: path + "/" + PEFTConfiguration.fileName) {
+      remarks.append(
+        AdapterRemark(
+          .notAnalysed,
+          "the adapter in \(path) itself, beside its checkpoints, states no step and is left out; name it alone to "
+            + "analyse it"))
+    }
+    guard !found.isEmpty else {
+      if let firstError { throw firstError }
+      throw Self.noAdapters(in: path, containing: names)
+    }
     self.layout = layout
     checkpoints = found.values.sorted { $0.step < $1.step }
     self.remarks = remarks

@@ -22,13 +22,16 @@ package struct ModuleMatcher: Sendable {
   }
 
   private let shapes: [String: [Int]]
+  private let tiesEmbeddings: Bool
   /// Modules by the last part of their path, so that a look-up by the end stays cheap.
   private let byEnd: [Substring: [String]]
 
   /// - Parameter shapes: the base's tensors by name, `….weight` and others.
-  package init(shapes: [String: [Int]]) {
+  /// - Parameter tiesEmbeddings: `tie_word_embeddings` of the base, whose output layer then is its embedding.
+  package init(shapes: [String: [Int]], tiesEmbeddings: Bool = false) {
     let modules = shapes.keys.filter { $0.hasSuffix(".weight") }.map { String($0.dropLast(".weight".count)) }
     self.shapes = shapes
+    self.tiesEmbeddings = tiesEmbeddings
     byEnd = Dictionary(grouping: modules.sorted()) { Self.end(of: $0) }
   }
 
@@ -39,7 +42,7 @@ package struct ModuleMatcher: Sendable {
   /// The base weight that a module of `rows` × `columns` (output × input) belongs to.
   package func match(_ module: AdapterFolder.Module, isFanInFanOut: Bool) throws(Mismatch) -> Match {
     let base = try baseModule(for: module.path)
-    let tensor = base + ".weight"
+    let tensor = (shapes[base + ".weight"] == nil ? try tiedEmbedding(for: base) : base) + ".weight"
     let found = shapes[tensor]!
     let expected = [module.rows, module.columns]
     let storesTransposed: Bool
@@ -47,10 +50,20 @@ package struct ModuleMatcher: Sendable {
     case .lora(_, _, let isEmbedding): storesTransposed = isEmbedding || isFanInFanOut
     case .saved(_, let isEmbedding): storesTransposed = isEmbedding
     }
-    guard found == (storesTransposed ? expected.reversed() : expected) else {
-      throw .shape(expected: storesTransposed ? expected.reversed() : expected, found: found, tensor: tensor)
+    let wanted = storesTransposed ? expected.reversed() : expected
+    if found == wanted { return Match(module: base, tensor: tensor, isTransposed: storesTransposed) }
+    // `fan_in_fan_out` is one flag for a model that may have layers of both kinds: the shape of a weight decides.
+    guard found == expected, isFanInFanOut, case .lora(_, _, isEmbedding: false) = module.content else {
+      throw .shape(expected: wanted, found: found, tensor: tensor)
     }
-    return Match(module: base, tensor: tensor, isTransposed: storesTransposed)
+    return Match(module: base, tensor: tensor, isTransposed: false)
+  }
+
+  /// The embedding in whose place an output layer without a weight of its own stands.
+  private func tiedEmbedding(for module: String) throws(Mismatch) -> String {
+    let embeddings = ["embed_tokens", "wte", "embed_in", "word_embeddings"].flatMap { byEnd[Substring($0)] ?? [] }
+    guard let only = embeddings.first, embeddings.count == 1 else { throw .noSuchModule }
+    return only
   }
 
   private func baseModule(for path: String) throws(Mismatch) -> String {
@@ -59,6 +72,7 @@ package struct ModuleMatcher: Sendable {
       $0.hasSuffix("." + path) || path.hasSuffix("." + $0) || Self.differInWrappersOnly($0, path)
     }
     if candidates.count > 1 { throw .ambiguous(candidates) }
+    if candidates.isEmpty, tiesEmbeddings, Self.end(of: path) == "lm_head" { return path }
     guard let only = candidates.first else { throw .noSuchModule }
     return only
   }

@@ -26,6 +26,24 @@ package enum AdapterStart: Sendable {
   /// Nothing tells, and `init` (and `pretrained`, where the base was changed) cannot be had.
   case unknown(isSubtracted: Bool)
 
+  /// True where W_eff(0) = W₀, so that the updates since initialisation and since pretraining are one.
+  package var isPretrained: Bool {
+    switch self {
+    case .pretrained, .factors(_, isSubtracted: true, _, _): true
+    case .factors, .unknown: false
+    }
+  }
+
+  /// The start as a checkpoint sees it. One that is relative to W₀ itself, in a run that changed its base, was converted: it
+  /// holds −s·B₀·A₀ among its own factors, and its W_eff(0) is W₀.
+  package func seen(fromResidualBase: Bool) -> AdapterStart {
+    switch self {
+    case .factors(_, isSubtracted: true, _, _) where !fromResidualBase: .pretrained
+    case .unknown(isSubtracted: true) where !fromResidualBase: .pretrained
+    default: self
+    }
+  }
+
   /// True where W_eff(0) is known without having been computed again.
   package var isStored: Bool {
     switch self {
@@ -45,7 +63,9 @@ extension ModuleUpdate {
       return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm())
     case .factors(let first, _, let residual, let isRecomputed):
       let rounding = [try now.roundingNorm(), try first.roundingNorm(), isRecomputed ? residual ?? 0 : 0]
-      return ModuleUpdate(content: .factored(now.difference(from: first)), roundingNorm: euclideanNorm(rounding))
+      return ModuleUpdate(
+        content: .factored(now.difference(from: first)), roundingNorm: euclideanNorm(rounding),
+        residualRoundingNorm: residual)
     case .unknown: return nil
     }
   }
@@ -55,10 +75,7 @@ extension ModuleUpdate {
     -> ModuleUpdate?
   {
     switch start {
-    case .factors(_, isSubtracted: true, let residual, _):
-      var update = try sinceInitialization(now, start: start)
-      update?.residualRoundingNorm = residual
-      return update
+    case .factors(_, isSubtracted: true, _, _): return try sinceInitialization(now, start: start)
     case .unknown(isSubtracted: true): return nil
     case .pretrained, .factors, .unknown:
       return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm())
@@ -70,6 +87,15 @@ extension ModuleUpdate {
     ModuleUpdate(
       content: .factored(now.difference(from: before)),
       roundingNorm: euclideanNorm([try now.roundingNorm(), try before.roundingNorm()]))
+  }
+
+  /// This update less an earlier one with the same reference, both of factors.
+  package func subtracting(_ earlier: ModuleUpdate) -> ModuleUpdate? {
+    guard case .factored(let a) = content, case .factored(let b) = earlier.content else { return nil }
+    let difference = LowRankProduct(
+      left: .sideBySide([a.left, b.left.scaled(by: -1)]), right: .stacked([a.right, b.right]))
+    return ModuleUpdate(
+      content: .factored(difference), roundingNorm: euclideanNorm([roundingNorm, earlier.roundingNorm]))
   }
 
   /// The difference of two whole weights. `roundings` are η·‖W‖_F of those of the two that were stored by training.

@@ -34,7 +34,11 @@ enum GuardedReading {
     let report = errors.fileHandleForReading.readDataToEndOfFile()
     child.waitUntilExit()
     if child.terminationReason == .exit, child.terminationStatus == 0 { return try AnalysisFile.read(from: copy) }
-    if let error = FileError(childReport: report) { throw error }
+    if var error = FileError(childReport: report) {
+      // That the copy cannot be written is the fault of what was read.
+      if error.path == copy { (error.kind, error.path) = (.badContent, path) }
+      throw error
+    }
     throw FileError(
       .badContent, path: path,
       "expected an analysis file, found a damaged or unsafe HDF5 file: reading it crashes HDF5",

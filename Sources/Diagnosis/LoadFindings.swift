@@ -52,7 +52,9 @@ extension Finding {
 
   /// One finding per step at which updates are still exactly zero although training has begun.
   package static func zeroUpdates(in rows: [SpectrumRow]) -> [Finding] {
-    let sincePretraining = rows.filter { $0.delta == .pretrained && $0.step > 0 }
+    let sincePretraining = rows.filter {
+      $0.delta == .pretrained && $0.step > 0 && $0.method != AdapterMethod.full.rawValue
+    }
     return Dictionary(grouping: sincePretraining, by: \.step).sorted { $0.key < $1.key }.compactMap { step, rows in
       let zero = rows.count { $0.metrics[.frobeniusNorm] == 0 }
       guard zero > 0 else { return nil }

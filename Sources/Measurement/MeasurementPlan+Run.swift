@@ -131,13 +131,15 @@ extension MeasurementPlan {
     let adapters = try checkpoints.map { checkpoint throws(FileError) -> JSONValue in
       let configuration = checkpoint.adapter.path + "/" + PEFTConfiguration.fileName
       return [
-        .integer(checkpoint.step), described(checkpoint.adapter.weights.file),
+        .integer(checkpoint.step), .string(checkpoint.method.rawValue), .bool(checkpoint.hasResidualBase),
+        described(checkpoint.adapter.weights.file),
         described(try PositionedFile(path: configuration)),
       ]
     }
     return [
-      "pieces": 1, "version": .string(programVersion), "depth": "update", "method": .string(method.rawValue),
-      "initial": initial.map { described($0.weights.file) } ?? .null, "checkpoints": .array(adapters),
+      "pieces": 1, "version": .string(programVersion), "depth": "update", "method_given": .bool(isMethodGiven),
+      "initial": initial.map { [described($0.weights.file), .number($0.configuration.alpha)] } ?? .null,
+      "checkpoints": .array(adapters),
       "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),
     ]
   }

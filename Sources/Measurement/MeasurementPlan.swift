@@ -1,6 +1,5 @@
 import Adapters
 import OrderedCollections
-import Foundation
 import Weights
 
 /// Everything that is known before the first value is read: which checkpoints, which modules, against which weights.
@@ -10,6 +9,9 @@ package struct MeasurementPlan: Sendable {
     package var step: Int
     package var statesStep: Bool
     package var adapter: AdapterFolder
+    package var method: AdapterMethod = .lora
+    /// True where W_eff = W₀ − s·B₀·A₀ + s·B·A with the factors of step 0, false where it is W₀ + s·B·A.
+    package var hasResidualBase = false
   }
 
   /// One module that has a weight in the base, with its checkpoints in the order of steps.
@@ -25,7 +27,6 @@ package struct MeasurementPlan: Sendable {
   /// The adapter at step 0: `--initial`, or a checkpoint 0 of the series.
   package let initial: AdapterFolder?
   package let modules: [Module]
-  package let method: AdapterMethod
   /// True where the method was told and not read.
   package let isMethodGiven: Bool
   package let remarks: [AdapterRemark]
@@ -55,23 +56,20 @@ package struct MeasurementPlan: Sendable {
     if let named, checkpoints.allSatisfy(\.statesStep) {
       checkpoints.insert(Checkpoint(step: 0, statesStep: true, adapter: named), at: 0)
     }
-    self.checkpoints = checkpoints
-
     var matching = ModuleMatching(base: base, checkpoints: checkpoints)
     try matching.run()
     guard !matching.modules.isEmpty else { throw matching.noneFits(options) }
     modules = matching.modules
     adapterModuleCount = matching.adapterModules.count
     unmatchedModuleCount = matching.mismatches.count
-    remarks = opened.remarks + matching.remarks
     isMethodGiven = options.method != nil
-    method =
-      if let given = options.method {
-        given
-      } else {
-        try Self.recognisedMethod(modules, checkpoints, initial: initial, base: base)
-      }
+    let recognition = MethodRecognition(given: options.method, initial: initial, base: base, modules: modules)
+    remarks = try opened.remarks + matching.remarks + recognition.recognise(&checkpoints)
+    self.checkpoints = checkpoints
   }
+
+  /// The method of the run: a checkpoint that was converted on save does not hide what it was converted from.
+  package var method: AdapterMethod { (checkpoints.first { $0.hasResidualBase } ?? checkpoints.last!).method }
 
   /// "12/14 modules", what the analysis covers of the adapter.
   package var coverage: String { "\(modules.count)/\(adapterModuleCount) modules" }
@@ -87,29 +85,5 @@ package struct MeasurementPlan: Sendable {
         remedy: "Name the folder of the adapter itself")
     }
     return try AdapterFolder(path: checkpoints[0].path)
-  }
-
-  /// PiSSA by its initialisation, or PiSSA and MiLoRA where the initial adapter spans an end of the spectrum of a base weight.
-  /// One weight decides, the smallest, since a run has one method.
-  private static func recognisedMethod(
-    _ modules: [Module], _ checkpoints: [Checkpoint], initial: AdapterFolder?, base: BaseModel
-  ) throws(FileError) -> AdapterMethod {
-    let stated = checkpoints.last!.adapter.method
-    guard stated == .lora || stated == .rslora, let initial else { return stated }
-    let factored = modules.filter { $0.appearances[0].module.rank != nil }
-    let smallest = factored.min {
-      $0.appearances[0].module.rows * $0.appearances[0].module.columns
-        < $1.appearances[0].module.rows * $1.appearances[0].module.columns
-    }
-    guard let smallest, let module = initial.modules.first(where: { $0.path == smallest.appearances[0].module.path })
-    else { return stated }
-    let start = try initial.factors(of: module)
-    guard !start.isZero else { return stated }
-    let weight = try base.matrix(smallest.match)
-    do {
-      return try SVDStart.end(spannedBy: start.b, of: weight) ?? stated
-    } catch {
-      throw FileError(.badContent, path: initial.path, object: module.path, "\(error)")
-    }
   }
 }

@@ -20,7 +20,8 @@ struct ModuleMatching {
   mutating func run() throws(FileError) {
     var shapes: [String: [Int]] = [:]
     for name in base.tensorNames { shapes[name] = try base.shape(of: name) }
-    let matcher = ModuleMatcher(shapes: shapes)
+    let configuration = try? JSONValue(contentsOf: base.path + "/config.json")
+    let matcher = ModuleMatcher(shapes: shapes, tiesEmbeddings: configuration?["tie_word_embeddings"]?.bool ?? false)
     var found: OrderedDictionary<String, MeasurementPlan.Module> = [:]
     for (index, checkpoint) in checkpoints.enumerated() {
       adapterModules.formUnion(checkpoint.adapter.skippedModules)
@@ -28,6 +29,9 @@ struct ModuleMatching {
         adapterModules.insert(module.path)
         do throws(ModuleMatcher.Mismatch) {
           let match = try matcher.match(module, isFanInFanOut: checkpoint.adapter.configuration.isFanInFanOut)
+          if let taken = found[match.module]?.appearances.last, taken.checkpoint == index {
+            throw .ambiguous([taken.module.path])
+          }
           found[match.module, default: .init(match: match, appearances: [])].appearances.append((index, module))
         } catch {
           mismatches[module.path] = error
@@ -47,20 +51,24 @@ struct ModuleMatching {
         remarks.append(
           AdapterRemark(
             .matchesNoModule, module: path,
-            "\(path) fits several weights of the base (\(names.prefix(3).joined(separator: ", "))) and is left out"))
+            "\(path) fits a weight of the base that another one fits, too (\(names.prefix(3).joined(separator: ", "))), and is "
+              + "left out"))
       case .shape(let expected, let found, let tensor):
         remarks.append(
           AdapterRemark(
             .matchesNoModule, module: path,
-            "\(path): expected a base weight of shape \(expected), found \(tensor) of shape \(found). Is this the base that "
-              + "the adapter was trained on?"))
+            "\(path): expected a base weight of shape \(expected), found \(tensor) of shape \(found). "
+              + (expected.last == found.last && path.hasSuffix("embed_tokens") || path.hasSuffix("lm_head")
+                ? "Was the vocabulary resized for training? Such a weight has no counterpart in the base"
+                : "Is this the base that the adapter was trained on?")))
       }
     }
     guard let first = absent.first else { return }
     remarks.append(
       AdapterRemark(
         .matchesNoModule, value: Double(absent.count),
-        "\(absent.count) of \(adapterModules.count) adapter modules \(absent.count == 1 ? "matches" : "match") no weight of the base \(base.path), such as "
+        "\(absent.count) of \(adapterModules.count) adapter modules \(absent.count == 1 ? "matches" : "match") no weight of the "
+          + "base \(base.path), such as "
           + "\(first). Is this the base that the adapter was trained on?"))
   }
 
@@ -94,8 +102,8 @@ enum SeriesChanges {
     from before: MeasurementPlan.Checkpoint, to now: MeasurementPlan.Checkpoint
   ) -> [AdapterRemark] {
     var result: [AdapterRemark] = []
-    let old = Dictionary(uniqueKeysWithValues: before.adapter.modules.map { ($0.path, $0) })
-    let new = Dictionary(uniqueKeysWithValues: now.adapter.modules.map { ($0.path, $0) })
+    let old = Dictionary(before.adapter.modules.map { ($0.path, $0) }) { first, _ in first }
+    let new = Dictionary(now.adapter.modules.map { ($0.path, $0) }) { first, _ in first }
     let (added, removed) = (new.keys.filter { old[$0] == nil }, old.keys.filter { new[$0] == nil })
     if !added.isEmpty || !removed.isEmpty {
       let example = (added + removed).min()!
@@ -109,7 +117,7 @@ enum SeriesChanges {
       new[path].flatMap { $0.rank != old[path]!.rank ? (path, old[path]!.rank ?? 0, $0.rank ?? 0) : nil }
     }
     if let (path, oldRank, newRank) = ranks.first {
-      let isDoubled = ranks.allSatisfy { $2 == 2 * $1 }
+      let isDoubled = before.adapter.configuration.initialization.isSubtracted && ranks.allSatisfy { $2 == 2 * $1 }
       result.append(
         AdapterRemark(
           isDoubled ? .convertedAdapter : .seriesChanged, step: now.step, value: Double(newRank),

@@ -96,22 +96,36 @@ extension ModuleMeasurement {
   private mutating func factoredUpdates(
     _ now: LoRAFactors, at checkpoint: Int, _ stored: AdapterFolder.Module
   ) throws -> [([Delta], ModuleUpdate)] {
-    let start = try start(stored)
+    let start = try start(stored).seen(fromResidualBase: plan.checkpoints[checkpoint].hasResidualBase)
     var sinceStart: [Delta] = [.initial]
     var result: [([Delta], ModuleUpdate)] = []
-    if case .pretrained = start {
+    if start.isPretrained {
       sinceStart.append(.pretrained)
     } else if let update = try ModuleUpdate.sincePretraining(now, start: start) {
       result.append(([.pretrained], update))
     }
     if let before {
-      // A module that was a whole weight before has no such difference.
-      if case .factored(let earlier) = before.state { result.append(([.previous], try .between(earlier, now))) }
+      if let update = try sincePrevious(before, now, at: checkpoint, stored) { result.append(([.previous], update)) }
     } else if plan.checkpoints[checkpoint].step > 0, start.isStored {
       sinceStart.append(.previous)
     }
     if let update = try ModuleUpdate.sinceInitialization(now, start: start) { result.append((sinceStart, update)) }
     return result
+  }
+
+  /// W_eff(t) − W_eff(before); nil where the module was a whole weight before, or where one of the two is relative to a residual
+  /// base whose start is not known.
+  private mutating func sincePrevious(
+    _ before: (checkpoint: Int, state: State), _ now: LoRAFactors, at checkpoint: Int, _ stored: AdapterFolder.Module
+  ) throws -> ModuleUpdate? {
+    guard case .factored(let earlier) = before.state else { return nil }
+    let residuals = (plan.checkpoints[before.checkpoint].hasResidualBase, plan.checkpoints[checkpoint].hasResidualBase)
+    if residuals.0 == residuals.1 { return try .between(earlier, now) }
+    let start = try start(stored)
+    guard let a = try ModuleUpdate.sincePretraining(earlier, start: start.seen(fromResidualBase: residuals.0)),
+      let b = try ModuleUpdate.sincePretraining(now, start: start.seen(fromResidualBase: residuals.1))
+    else { return nil }
+    return b.subtracting(a)
   }
 
   private mutating func wholeUpdates(
@@ -158,10 +172,10 @@ extension ModuleMeasurement {
     let earlier = before.map { plan.checkpoints[$0.checkpoint].step } ?? 0
     let scale = ModuleScale(
       baseNorm: baseNorm, rank: stored.rank.map { _ in now.adapter.configuration.rank(of: stored.path) },
-      roundingNorm: update.roundingNorm, residualRoundingNorm: update.residualRoundingNorm,
+      roundingNorm: update.roundingNorm, residualRoundingNorm: delta == .pretrained ? update.residualRoundingNorm : nil,
       stepsSincePrevious: delta == .previous && now.step > earlier ? now.step - earlier : nil)
     return SpectrumRow(
-      step: now.step, module: module.match.module, method: (stored.rank == nil ? .full : plan.method).rawValue,
+      step: now.step, module: module.match.module, method: (stored.rank == nil ? .full : now.method).rawValue,
       delta: delta, metrics: MetricValues(of: spectrum, in: scale), singularValues: spectrum.values)
   }
 }
@@ -178,26 +192,42 @@ extension ModuleMeasurement {
   }
 
   private mutating func findStart(_ stored: AdapterFolder.Module) throws -> AdapterStart {
-    let configuration = plan.checkpoints[module.appearances[0].checkpoint].adapter.configuration
-    let isSubtracted = plan.method.subtractsStart || (!plan.isMethodGiven && configuration.initialization.isSubtracted)
-    if let initial = plan.initial,
-      let first = initial.modules.first(where: { $0.path == stored.path && $0.rank != nil })
-    {
+    let isSubtracted = plan.checkpoints.contains(where: \.hasResidualBase)
+    if let initial = plan.initial {
+      guard let first = initial.modules.first(where: { $0.path == stored.path && $0.rank != nil }) else {
+        return unknownStart("the initial adapter has no factors for this module", isSubtracted: isSubtracted)
+      }
       let factors = try initial.factors(of: first)
       let residual = isSubtracted ? try residualRounding(of: factors) : nil
       return .factors(factors, isSubtracted: isSubtracted, residualRoundingNorm: residual, isRecomputed: false)
     }
+    // A converted checkpoint says nothing of the start of the others.
+    let appearance =
+      module.appearances.first { plan.checkpoints[$0.checkpoint].hasResidualBase } ?? module.appearances[0]
+    return try startOfSeries(appearance.module, plan.checkpoints[appearance.checkpoint])
+  }
+
+  /// The start as the method and the configuration of a checkpoint tell it.
+  private mutating func startOfSeries(
+    _ stored: AdapterFolder.Module, _ checkpoint: MeasurementPlan.Checkpoint
+  ) throws -> AdapterStart {
+    let configuration = checkpoint.adapter.configuration
     switch configuration.initialization {
-    case .pissa where plan.method == .pissa, .zero where plan.method == .pissa:
-      return try recomputedPiSSA(stored, scaling: configuration.scaling(of: stored.path))
-    case .zero where !isSubtracted: return .pretrained
-    case .zero where plan.method == .milora:
+    case .pissa where checkpoint.method == .pissa, .zero where checkpoint.method == .pissa:
+      let scaling = configuration.scaling(of: stored.path)
+      guard scaling > 0 else {
+        return unknownStart(
+          "PiSSA has no start with lora_alpha \(configuration.alpha(of: stored.path))", isSubtracted: true)
+      }
+      return try recomputedPiSSA(stored, scaling: scaling)
+    case .zero where checkpoint.method == .milora:
       return unknownStart("MiLoRA leaves no trace of its start in its files", isSubtracted: true)
-    case let other where plan.isMethodGiven && !isSubtracted && other.isSubtracted: return .pretrained
+    case .zero: return .pretrained
+    case let other where plan.isMethodGiven && !checkpoint.hasResidualBase && other.isSubtracted: return .pretrained
     case let other:
       return unknownStart(
         "the start of init_lora_weights = \"\(other.name)\" is random or needs data, and cannot be found again from the base",
-        isSubtracted: isSubtracted)
+        isSubtracted: checkpoint.hasResidualBase)
     }
   }
 
@@ -226,15 +256,5 @@ extension ModuleMeasurement {
   private mutating func residualRounding(of start: LoRAFactors) throws -> Double? {
     guard let format = try plan.base.entry(module.match.tensor).elementType.format else { return nil }
     return try SVDStart.residualRoundingNorm(weight: baseWeight(), start: start, format: format)
-  }
-}
-
-extension PEFTConfiguration.Initialization {
-  /// True where the base was changed by −s·B₀·A₀ at the start.
-  var isSubtracted: Bool {
-    switch self {
-    case .pissa, .subtracted: true
-    case .zero, .other: false
-    }
   }
 }

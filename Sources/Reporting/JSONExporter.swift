@@ -13,6 +13,9 @@ enum JSONExporter: Exporter {
   static func json(of analysis: Analysis) -> JSONValue {
     var object: OrderedDictionary<String, JSONValue> = [:]
     for table in AnalysisTable.all(of: analysis) { object[table.name] = table.json }
+    // Names that consumers may rely on; nothing is computed for them at this depth.
+    for name in ["profiles", "training"] { object[name] = [] }
+    object["verdict"] = .null
     return .object(object)
   }
 }

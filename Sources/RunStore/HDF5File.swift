@@ -24,11 +24,17 @@ package struct HDF5File: ~Copyable {
     }
   }
 
-  /// True for a readable file that begins as HDF5 files do, whole or not.
+  /// True for a readable file with the signature of HDF5 files, whole or not.
   package static func hasSignature(_ path: String) -> Bool {
     let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    guard let file = try? PositionedFile(path: path), file.size >= signature.count else { return false }
-    return (try? file.read(signature.count, at: 0)) == signature
+    guard let file = try? PositionedFile(path: path) else { return false }
+    // HDF5 looks for it at the start and, behind a block of the user's own, at 512, 1024, 2048 and so on.
+    var offset = 0
+    while offset + signature.count <= file.size {
+      if (try? file.read(signature.count, at: offset)) == signature { return true }
+      offset = max(512, 2 * offset)
+    }
+    return false
   }
 
   /// Writes a file whole (see `PendingFile`), replacing an existing one; `body` fills the root group.

@@ -78,8 +78,24 @@ import Weights
     #expect(throws: ModuleMatcher.Mismatch.shape(expected: [6, 4], found: [4, 6], tensor: "q.weight")) {
       try matcher.match(module("q", 6, 4), isFanInFanOut: false)
     }
-    #expect(throws: ModuleMatcher.Mismatch.shape(expected: [6, 4], found: [4, 6], tensor: "q.weight")) {
-      try matcher.match(module("q", 4, 6), isFanInFanOut: true)
+    #expect(throws: ModuleMatcher.Mismatch.shape(expected: [5, 4], found: [4, 6], tensor: "q.weight")) {
+      try matcher.match(module("q", 4, 5), isFanInFanOut: true)
+    }
+  }
+
+  @Test func oneFlagForLayersOfBothKinds() throws {
+    let matcher = ModuleMatcher(shapes: ["c.weight": [6, 4], "l.weight": [4, 6]])
+    #expect(try matcher.match(module("c", 4, 6), isFanInFanOut: true).isTransposed)
+    #expect(try !matcher.match(module("l", 4, 6), isFanInFanOut: true).isTransposed)
+  }
+
+  @Test func aTiedOutputLayerIsTheEmbedding() throws {
+    let shapes = ["model.embed_tokens.weight": [50, 4], "model.q.weight": [4, 4]]
+    let match = try ModuleMatcher(shapes: shapes, tiesEmbeddings: true).match(
+      module("lm_head", 50, 4), isFanInFanOut: false)
+    #expect(match.module == "lm_head" && match.tensor == "model.embed_tokens.weight" && !match.isTransposed)
+    #expect(throws: ModuleMatcher.Mismatch.noSuchModule) {
+      try ModuleMatcher(shapes: shapes).match(module("lm_head", 50, 4), isFanInFanOut: false)
     }
   }
 }

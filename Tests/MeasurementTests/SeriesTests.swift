@@ -69,7 +69,7 @@ import Weights
     #expect(outcome.analysis.findings("SP110").map(\.step) == [10])
   }
 
-  @Test(arguments: [(3, "SP210"), (4, "SP504"), (1, "SP210")]) func aChangedRankIsMarked(rank: Int, code: String) throws
+  @Test(arguments: [(3, "SP210"), (4, "SP210"), (1, "SP210")]) func aChangedRankIsMarked(rank: Int, code: String) throws
   {
     try run.write(step: 5)
     try run.write(step: 10, rank: rank, alpha: 2 * Double(rank))

@@ -109,6 +109,6 @@ import Weights
     #expect(try exported(Analysis(), as: .csv, "singular_values.csv") == "step,module,delta,index,value\n")
     #expect(
       try exported(Analysis(), as: .json, "spectra.json")
-        == "{\"modules\":[],\"singular_values\":[],\"findings\":[]}\n")
+        == "{\"modules\":[],\"singular_values\":[],\"findings\":[],\"profiles\":[],\"training\":[],\"verdict\":null}\n")
   }
 }
