@@ -46,13 +46,13 @@ let package = Package(
     library("Diagnosis", ["Adapters", "Spectra"]),
     library("RunStore", ["CHDF5", "Weights", "Spectra", "Diagnosis"]),
     library(
-      "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
+      "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections, logging]),
     library("Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
     .executableTarget(
       name: "spectroscope",
       dependencies: [
         "Reporting", "Measurement", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra",
-        arguments, collections,
+        arguments, collections, logging,
       ],
       path: "Sources/CommandLine", swiftSettings: settings),
 

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Foundation
 import LinearAlgebra
+import Logging
 import Measurement
 
 /// The root command. One file per subcommand; this one knows their names only.
@@ -28,9 +30,18 @@ struct Spectroscope: ParsableCommand {
 }
 
 @main enum Main {
+  /// Logs go to standard error, at the level that `SPECTROSCOPE_LOG` names; by default there are none but of errors.
+  private static func logHandler(label: String) -> any LogHandler {
+    var handler = StreamLogHandler.standardError(label: label)
+    let level = ProcessInfo.processInfo.environment["SPECTROSCOPE_LOG"].flatMap(Logger.Level.init(rawValue:))
+    handler.logLevel = level ?? .error
+    return handler
+  }
+
   static func main() {
     Console.reserveStandardDescriptors()
     ResourceLimits.allowManyFiles()
+    LoggingSystem.bootstrap(logHandler)
     // The work is spread over modules; threads inside BLAS would only get in each other's way.
     BLASLibrary.useOneThread()
     do {

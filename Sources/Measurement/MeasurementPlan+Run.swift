@@ -1,11 +1,15 @@
 import Adapters
 import Diagnosis
+import Logging
 import RunStore
 import Spectra
 import Weights
 
 /// The program's own name and version, as files and `--version` say it.
 package let programVersion = "0.1.0"
+
+/// What a developer may want to follow; silent below the level that the program sets.
+private let logger = Logger(label: "spectroscope.measurement")
 
 extension MeasurementPlan {
   /// What there is to show while it runs.
@@ -72,10 +76,13 @@ extension MeasurementPlan {
     for index in module.appearances.indices {
       if shouldStop() { return }
       if let kept = journal.pieces[key(of: module, index)] {
+        logger.debug("kept", metadata: ["module": "\(kept.module)", "step": "\(kept.step)"])
         measurement.skip(index, kept)
         results.add(resumed: kept)
       } else {
         let piece = try measurement.measure(index)
+        logger.debug(
+          "measured", metadata: ["module": "\(piece.module)", "step": "\(piece.step)", "rows": "\(piece.rows.count)"])
         try journal.append(piece)
         results.add(piece)
       }
