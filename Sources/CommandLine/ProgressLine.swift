@@ -45,7 +45,7 @@ final class ProgressLine: Sendable {
     guard fresh > 0, elapsed > 0 else { return text }
     let rate = Double(fresh) / elapsed
     let left = Double(progress.total - progress.done) / rate
-    text += String(format: "  %.1f modules/s", rate)
+    text += String(format: "  %.1f pieces/s", rate)
     return progress.done < progress.total ? text + "  \(duration(left)) left" : text
   }
 
