@@ -33,9 +33,6 @@ static inline unsigned h5_truncate(void) { return H5F_ACC_TRUNC; }
 static inline hid_t h5_file_access(void) { return H5P_FILE_ACCESS; }
 static inline hid_t h5_dataset_creation(void) { return H5P_DATASET_CREATE; }
 
-// A macro over a macro with a cast: the size of a dimension without limit.
-static inline hsize_t h5_unlimited(void) { return H5S_UNLIMITED; }
-
 // Silences the automatic error printing of the calling thread (it is on in each new thread). H5E_auto2_t cannot be
 // passed as nil together with the versioned name in one readable Swift expression.
 static inline herr_t h5_silence(void) { return H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }

@@ -135,18 +135,20 @@ extension MeasurementPlan {
       let file = try base.file(holding: module.match.tensor).file
       baseFiles[file.path] = described(file)
     }
+    func described(_ adapter: AdapterFolder) throws(FileError) -> JSONValue {
+      let configuration = try PositionedFile(path: adapter.path + "/" + PEFTConfiguration.fileName)
+      return [described(adapter.weights.file), described(configuration)]
+    }
     let adapters = try checkpoints.map { checkpoint throws(FileError) -> JSONValue in
-      let configuration = checkpoint.adapter.path + "/" + PEFTConfiguration.fileName
-      return [
+      [
         .integer(checkpoint.step), .string(checkpoint.method.rawValue), .bool(checkpoint.hasResidualBase),
-        described(checkpoint.adapter.weights.file),
-        described(try PositionedFile(path: configuration)),
+        try described(checkpoint.adapter),
       ]
     }
+    let start: JSONValue = if let initial { try described(initial) } else { .null }
     return [
       "pieces": 1, "version": .string(programVersion), "depth": "update", "method_given": .bool(isMethodGiven),
-      "initial": initial.map { [described($0.weights.file), .number($0.configuration.alpha)] } ?? .null,
-      "checkpoints": .array(adapters),
+      "initial": start, "checkpoints": .array(adapters),
       "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),
     ]
   }
