@@ -37,38 +37,44 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
     .target(name: "CKernels"),
+    .target(name: "CBase", exclude: ["model"]),
 
     // MARK: Libraries, each importing only those above it
     library("LinearAlgebra", ["COpenBLAS", "CLAPACKE", "CKernels", algorithms]),
-    library("Weights", ["LinearAlgebra", collections]),
+    library("Weights", ["LinearAlgebra", "CKernels", collections]),
     library("Adapters", ["Weights", "LinearAlgebra", collections]),
     library("Spectra", ["LinearAlgebra"]),
     library("Diagnosis", ["Adapters", "Spectra"]),
-    library("RunStore", ["CHDF5", "Weights", "Spectra", "Diagnosis"]),
+    library("Training", ["Adapters", "Weights", "LinearAlgebra", "CKernels", "CBase", algorithms, collections]),
+    library("RunStore", ["CHDF5", "Training", "Adapters", "Weights", "Spectra", "Diagnosis", collections]),
     library(
       "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections, logging]),
     library("Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
     .executableTarget(
       name: "spectroscope",
       dependencies: [
-        "Reporting", "Measurement", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra",
-        arguments, collections, logging,
+        "Reporting", "Measurement", "RunStore", "Training", "Diagnosis", "Spectra", "Adapters", "Weights",
+        "LinearAlgebra", arguments, collections, logging,
       ],
       path: "Sources/CommandLine", swiftSettings: settings),
 
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["Weights", collections], path: "Tests/TestSupport", swiftSettings: settings),
+      name: "TestSupport", dependencies: ["RunStore", "Adapters", "Weights", collections], path: "Tests/TestSupport",
+      swiftSettings: settings),
     tests(of: "LinearAlgebra", [algorithms]),
     tests(of: "Weights", [collections]),
     tests(of: "Adapters", ["Weights", "LinearAlgebra"]),
     tests(of: "Spectra", ["LinearAlgebra"]),
-    tests(of: "RunStore", ["Spectra", "Diagnosis", "Weights"]),
+    tests(of: "Training", ["Adapters", "Weights", "LinearAlgebra", collections]),
+    tests(of: "RunStore", ["Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
     tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights"]),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["spectroscope", "TestSupport", "Weights"], swiftSettings: settings),
+      name: "CommandLineTests",
+      dependencies: ["spectroscope", "TestSupport", "RunStore", "Adapters", "Weights", collections],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

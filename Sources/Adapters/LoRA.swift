@@ -1,6 +1,22 @@
 import LinearAlgebra
 import Weights
 
+/// LoRA (Hu et al. 2021, section 4.1): W_eff = W₀ + s·B·A with s = α/r, A uniform on ±1/√columns and B zero at the start.
+package struct LoRA<S: TransformerScalar>: FactoredWeight {
+  package let pair: FactorPair<S>
+
+  init(pair: FactorPair<S>) { self.pair = pair }
+
+  /// Draws A, which advances the generator: PEFT's default, Kaiming's uniform distribution with a = √5 (He et al. 2015).
+  package init(weight: Matrix<S>, options: AdapterOptions, generator: inout SeededGenerator) {
+    let bound = 1 / Double(weight.columns).squareRoot()
+    let a = (0..<options.rank * weight.columns).map { _ in S((2 * generator.uniform() - 1) * bound) }
+    pair = FactorPair(
+      frozen: weight, a: Matrix(rows: options.rank, columns: weight.columns, elements: a),
+      b: Matrix(rows: weight.rows, columns: options.rank), scaling: options.scaling)
+  }
+}
+
 /// The two factors of a LoRA module and its scaling: ΔW = s·B·A with B of rows × r and A of r × columns, out × in.
 ///
 /// Source: Hu et al. 2021, section 4.1; rsLoRA (Kalajdzievski 2023) differs in s alone, PiSSA (Meng et al. 2024) and MiLoRA

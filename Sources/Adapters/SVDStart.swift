@@ -12,17 +12,26 @@ package enum SVDStart {
   ) throws(LinearAlgebraError) -> LoRAFactors {
     let svd = try singularValueDecomposition(of: weight)
     let r = min(rank, svd.values.count)
-    let roots = svd.values.prefix(r).map { ($0 / scaling).squareRoot() }
-    var b = Matrix<Double>(rows: weight.rows, columns: r)
-    var a = Matrix<Double>(rows: r, columns: weight.columns)
-    for k in 0..<r {
-      for i in 0..<weight.rows { b[i, k] = svd.u![i, k] * roots[k] }
-      for j in 0..<weight.columns { a[k, j] = svd.vTransposed![k, j] * roots[k] }
-    }
+    let start = factors(of: svd, components: 0..<r, scaling: scaling, format: format)
     let last = svd.values[r - 1]
     let gap = last - (r < svd.values.count ? svd.values[r] : 0)
     let rounding = FloatFormat.float32.unitRoundoff * svd.values[0] * Double(svd.values.count).squareRoot()
     accuracy = min(1, rounding * (1 + last / max(gap, .leastNonzeroMagnitude)) / euclideanNorm(svd.values))
+    return start
+  }
+
+  /// B₀ = U_c·(Σ_c/s)^½ and A₀ = (Σ_c/s)^½·V_cᵀ of the given components c, counted from 0.
+  package static func factors(
+    of svd: SVD<Double>, components: Range<Int>, scaling: Double, format: FloatFormat = .float32
+  ) -> LoRAFactors {
+    let (u, vTransposed) = (svd.u!, svd.vTransposed!)
+    var b = Matrix<Double>(rows: u.rows, columns: components.count)
+    var a = Matrix<Double>(rows: components.count, columns: vTransposed.columns)
+    for (k, component) in components.enumerated() {
+      let root = (svd.values[component] / scaling).squareRoot()
+      for i in 0..<u.rows { b[i, k] = u[i, component] * root }
+      for j in 0..<vTransposed.columns { a[k, j] = vTransposed[component, j] * root }
+    }
     return LoRAFactors(b: b, a: a, scaling: scaling, format: format)
   }
 

@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Measurement
 import Reporting
+import RunStore
 import Weights
 
 /// How deep an analysis goes.
@@ -15,21 +16,26 @@ struct Analyze: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Computes the spectrum of every module's update at every checkpoint.",
     discussion: """
-      The source is a folder of checkpoints (checkpoint-N of the Hugging Face Trainer, TRL and unsloth; \
-      global_step_N of verl; global_stepN_hf of OpenRLHF), or one PEFT adapter folder. \
+      The source is a run folder of this program, a folder of checkpoints (checkpoint-N of the Hugging Face Trainer, \
+      TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF), or one PEFT adapter folder. \
       Read so far: \(PEFTMethods.analysed).
+
+      A run folder has recorded its base, and another one is refused; its analysis is written to its analysis.h5. \
+      For other sources name --base and --out.
 
       An interrupted analysis goes on where it was when the same command is given again.
       """)
 
-  @Argument(help: ArgumentHelp("A folder of checkpoints, or one adapter folder.", valueName: "source"))
+  @Argument(help: ArgumentHelp("A run folder, a folder of checkpoints, or one adapter folder.", valueName: "source"))
   var source: String
 
-  @Option(help: ArgumentHelp("The base model's folder: Hugging Face safetensors, sharded or not.", valueName: "dir"))
-  var base: String
+  @Option(
+    help: ArgumentHelp(
+      "The base model's folder: Hugging Face safetensors, sharded or not (default: the run's own).", valueName: "dir"))
+  var base: String?
 
-  @Option(help: ArgumentHelp("The analysis file to write (HDF5).", valueName: "file"))
-  var out: String
+  @Option(help: ArgumentHelp("The analysis file to write (HDF5; default: the run's own).", valueName: "file"))
+  var out: String?
 
   @Option(help: ArgumentHelp("The adapter as it was at step 0, where it is kept elsewhere.", valueName: "dir"))
   var initial: String?
@@ -46,33 +52,59 @@ struct Analyze: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if out.isEmpty { throw ValidationError("--out must name a file, found an empty text") }
+    if let out, out.isEmpty { throw ValidationError("--out must name a file, found an empty text") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
+    for (name, value) in [("--base <dir>", base), ("--out <file>", out)] where value == nil && !isRun {
+      throw ValidationError("Missing expected argument '\(name)': there is a default for run folders alone")
+    }
   }
 
+  private var isRun: Bool { RunFolder.isRun(at: source) }
+
   func run() throws {
-    let options = MeasurementOptions(
-      source: source, base: base, initial: initial, method: method?.method, jobs: jobs ?? Self.availableCores,
-      output: out)
-    try requireWritableFolder(of: out)
+    let options = try isRun ? optionsOfRun() : optionsOfSeries(base: base!, out: out!)
     let plan = try MeasurementPlan(options)
     if !output.quiet {
       let count = plan.checkpoints.count
       Console.error(
         "\(plan.coverage), \(count) checkpoint\(count == 1 ? "" : "s") of \(plan.method.rawValue), "
-          + plan.series.layout.rawValue)
+          + plan.layout)
     }
     let progress = output.quiet ? nil : ProgressLine()
     Interruption.listen()
     defer { progress?.clear() }
     let outcome = try plan.run(options, shouldStop: { Interruption.isWished }) { progress?.show($0) }
     progress?.clear()
-    show(AnalysisSummary(outcome.analysis))
-    try reportLeftOut(damaged: outcome.damaged, unmatched: plan.unmatchedModuleCount)
+    show(AnalysisSummary(outcome.analysis), options.output)
+    try reportLeftOut(damaged: outcome.damaged, unmatched: plan.unmatchedModuleCount, options.output)
+  }
+
+  private func optionsOfSeries(base: String, out: String) throws(FileError) -> MeasurementOptions {
+    try requireWritableFolder(of: out)
+    return MeasurementOptions(
+      source: source, base: base, initial: initial, method: method?.method, jobs: jobs ?? Self.availableCores,
+      output: out)
+  }
+
+  private func optionsOfRun() throws(FileError) -> MeasurementOptions {
+    try requireWritableFolder(of: out ?? source + "/" + RunLayout.analysis)
+    return try Self.options(
+      ofRun: source, base: base, initial: initial, method: method?.method, jobs: jobs ?? Self.availableCores, out: out)
+  }
+
+  /// What measures a run folder, against its own base unless another folder is named.
+  static func options(
+    ofRun path: String, base: String? = nil, initial: String? = nil, method: AdapterMethod? = nil, jobs: Int,
+    out: String? = nil
+  ) throws(FileError) -> MeasurementOptions {
+    let run = try GuardedReading.run(at: path, mendsIndex: true)
+    let folder: String = if let base { base } else { try BaseLocation.folder(for: run.identity.base) }
+    return try MeasurementOptions(
+      run: run, base: folder, initial: initial, method: method, jobs: jobs, output: out)
   }
 
   /// Ends with code 65 where something could not be analysed; the rest has been written by then.
-  private func reportLeftOut(damaged: Int, unmatched: Int) throws {
+  private func reportLeftOut(damaged: Int, unmatched: Int, _ out: String) throws {
     let parts = [
       damaged > 0 ? "\(damaged) damaged checkpoint\(damaged == 1 ? "" : "s") or tensor\(damaged == 1 ? "" : "s")" : nil,
       unmatched > 0 ? "\(unmatched) module\(unmatched == 1 ? "" : "s") without a weight in the base" : nil,
@@ -82,7 +114,7 @@ struct Analyze: ParsableCommand {
     throw ExitCode(FileError.Kind.badContent.exitCode)
   }
 
-  private func show(_ summary: AnalysisSummary) {
+  private func show(_ summary: AnalysisSummary, _ out: String) {
     if output.json { return Console.print(summary.json(output: out).text(pretty: true)) }
     if output.quiet { return }
     Console.print(summary.table)
@@ -91,7 +123,7 @@ struct Analyze: ParsableCommand {
   }
 
   /// An analysis may take hours; that its file cannot be written is better said before it.
-  private func requireWritableFolder(of path: String) throws {
+  private func requireWritableFolder(of path: String) throws(FileError) {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
@@ -110,7 +142,7 @@ struct Analyze: ParsableCommand {
   }
 
   /// The cores this process may use: what Slurm gave, else those of the machine.
-  private static var availableCores: Int {
+  static var availableCores: Int {
     let given = ProcessInfo.processInfo.environment["SLURM_CPUS_PER_TASK"].flatMap { Int($0) }
     return max(1, given ?? ProcessInfo.processInfo.activeProcessorCount)
   }
@@ -120,13 +152,13 @@ struct Analyze: ParsableCommand {
 struct StatedMethod: ExpressibleByArgument, CaseIterable {
   let method: AdapterMethod
 
-  static let allCases = AdapterMethod.allCases.filter { $0 != .full }.map(StatedMethod.init(method:))
+  static let allCases = AdapterMethod.allCases.filter { ![.full, .dora].contains($0) }.map(StatedMethod.init(method:))
 
   init(method: AdapterMethod) { self.method = method }
 
   init?(argument: String) {
-    guard let method = AdapterMethod(rawValue: argument), method != .full else { return nil }
-    self.init(method: method)
+    guard let stated = Self.allCases.first(where: { $0.method.rawValue == argument }) else { return nil }
+    self = stated
   }
 
   static var allValueStrings: [String] { allCases.map(\.method.rawValue) }

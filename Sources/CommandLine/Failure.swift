@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LinearAlgebra
 import Measurement
+import Training
 import Weights
 
 /// How an error leaves the program: one message on standard error, one exit code.
@@ -19,6 +20,12 @@ enum Failure {
           + "The same command goes on from there.")
       // What a shell reports for a program that an interrupt has ended.
       Foundation.exit(128 + SIGINT)
+    case let error as TrainingInterrupted:
+      Console.error("Interrupted: \(error.message)")
+      Foundation.exit(128 + SIGINT)
+    case let error as TrainingError:
+      Console.error("Error: \(error)")
+      Foundation.exit(error.exitCode)
     case let error as LinearAlgebraError:
       Console.error("Error: \(error). This is a defect of the program; please report it with the command")
       Foundation.exit(70)
@@ -36,6 +43,17 @@ extension FileError.Kind {
     case .cannotOpen: 66
     case .cannotCreate: 73
     case .cannotWrite: 74
+    }
+  }
+}
+
+extension TrainingError {
+  /// A wrong wish is wrong usage; a base that cannot serve is bad content.
+  var exitCode: Int32 {
+    switch self {
+    case .unknownTask, .noTargets, .rankTooLarge: 64
+    case .noTokenizer, .tokenization, .tooLong: 65
+    case .start, .startIsOff: 70
     }
   }
 }

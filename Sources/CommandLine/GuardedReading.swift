@@ -13,15 +13,55 @@ enum GuardedReading {
   ///
   /// - Throws: `FileError` for a file that is missing, damaged, of another format or of a newer version.
   static func analysis(at path: String) throws(FileError) -> Analysis {
-    guard HDF5File.hasSignature(path), let program = Bundle.main.executablePath else {
-      return try AnalysisFile.read(from: path)
-    }
+    guard HDF5File.hasSignature(path) else { return try AnalysisFile.read(from: path) }
     let copy = FileManager.default.temporaryDirectory
       .appendingPathComponent("spectroscope-\(UUID().uuidString).h5").path
     defer { try? FileManager.default.removeItem(atPath: copy) }
+    switch try child(CopyAnalysis.self, [path, copy]) {
+    case .finished: return try AnalysisFile.read(from: copy)
+    case .failed(var error):
+      // That the copy cannot be written is the fault of what was read.
+      if error.path == copy { (error.kind, error.path) = (.badContent, path) }
+      throw error
+    case .crashed:
+      throw FileError(
+        .badContent, path: path,
+        "expected an analysis file, found a damaged or unsafe HDF5 file: reading it crashes HDF5",
+        remedy: "Run `spectroscope analyze` again to write it anew")
+    }
+  }
+
+  /// The run folder at `path`, with its sound checkpoints extracted.
+  ///
+  /// - Parameter mendsIndex: make `run.h5` again where it is missing.
+  /// - Throws: `FileError` as `ExtractedRun` does.
+  static func run(at path: String, mendsIndex: Bool = false) throws(FileError) -> ExtractedRun {
+    try ExtractedRun(of: path) { run, folder throws(FileError) in
+      let flags = mendsIndex ? ["--mends-index"] : []
+      // A child that crashes is followed by one that goes on behind the file it crashed on, of which there is an end.
+      for _ in 0...(try RunLayout.steps(in: run).count + 3) {
+        switch try child(ExtractRun.self, [run, folder], flags: flags) {
+        case .finished: return
+        case .failed(let error): throw error
+        case .crashed: continue
+        }
+      }
+    }
+  }
+
+  private enum Ending {
+    case finished
+    case failed(FileError)
+    case crashed
+  }
+
+  /// Runs a hidden subcommand of this program in a process of its own.
+  private static func child(
+    _ command: any ParsableCommand.Type, _ paths: [String], flags: [String] = []
+  ) throws(FileError) -> Ending {
     let child = Process()
-    child.executableURL = URL(fileURLWithPath: program)
-    child.arguments = [CopyAnalysis.configuration.commandName!, path, copy]
+    child.executableURL = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
+    child.arguments = [command.configuration.commandName!] + flags + ["--"] + paths
     // A crash is expected of a damaged file; Swift's report of it would take seconds and tell the user nothing.
     child.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
     let errors = Pipe()
@@ -29,24 +69,29 @@ enum GuardedReading {
     do {
       try child.run()
     } catch {
-      throw FileError(.cannotOpen, path: path, "the process that reads it could not be started: \(error)")
+      throw FileError(.cannotOpen, path: paths[0], "the process that reads it could not be started: \(error)")
     }
     let report = errors.fileHandleForReading.readDataToEndOfFile()
     child.waitUntilExit()
-    if child.terminationReason == .exit, child.terminationStatus == 0 { return try AnalysisFile.read(from: copy) }
-    if var error = FileError(childReport: report) {
-      // That the copy cannot be written is the fault of what was read.
-      if error.path == copy { (error.kind, error.path) = (.badContent, path) }
-      throw error
+    if child.terminationReason == .exit, child.terminationStatus == 0 { return .finished }
+    let json = try? JSONValue(parsing: Array(report))
+    return json.flatMap(FileErrorJSON.error(in:)).map(Ending.failed) ?? .crashed
+  }
+
+  /// What a child does: `body` within limits of memory and time, and its error as JSON on standard error.
+  fileprivate static func runAsChild(_ body: () throws(FileError) -> Void) throws {
+    ResourceLimits.set(RLIMIT_AS, to: 16 << 30)
+    ResourceLimits.set(RLIMIT_CPU, to: 300)
+    do throws(FileError) {
+      try body()
+    } catch {
+      Console.error(FileErrorJSON.json(of: error).text())
+      throw ExitCode(error.kind.exitCode)
     }
-    throw FileError(
-      .badContent, path: path,
-      "expected an analysis file, found a damaged or unsafe HDF5 file: reading it crashes HDF5",
-      remedy: "Run `spectroscope analyze` again to write it anew")
   }
 }
 
-/// What the child runs.
+/// The child that reads an analysis file.
 struct CopyAnalysis: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "copy-analysis", abstract: "Reads an analysis file and writes it anew.", shouldDisplay: false)
@@ -55,35 +100,26 @@ struct CopyAnalysis: ParsableCommand {
   @Argument var copy: String
 
   func run() throws {
-    ResourceLimits.set(RLIMIT_AS, to: 16 << 30)
-    ResourceLimits.set(RLIMIT_CPU, to: 300)
-    do {
+    try GuardedReading.runAsChild { () throws(FileError) in
       try AnalysisFile.write(AnalysisFile.read(from: path), to: copy)
-    } catch {
-      Console.error(error.childReport)
-      throw ExitCode(error.kind.exitCode)
     }
   }
 }
 
-// MARK: - An error on its way from the child
+/// The child that reads a run folder.
+struct ExtractRun: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extract-run", abstract: "Copies the checkpoints of a run to a folder of PEFT adapters.",
+    shouldDisplay: false)
 
-extension FileError {
-  fileprivate var childReport: String {
-    let fields: JSONValue = [
-      "code": .integer(Int(kind.exitCode)), "path": .string(path), "object": .string(object),
-      "problem": .string(problem), "remedy": .string(remedy),
-    ]
-    return fields.text()
-  }
+  @Argument var path: String
+  @Argument var folder: String
+  @Flag var mendsIndex = false
 
-  fileprivate init?(childReport: Data) {
-    guard let fields = try? JSONValue(parsing: Array(childReport)), let code = fields["code"]?.int,
-      let kind = [Kind.badContent, .cannotOpen, .cannotCreate, .cannotWrite].first(where: { $0.exitCode == Int32(code) }
-      ),
-      let path = fields["path"]?.string, let object = fields["object"]?.string,
-      let problem = fields["problem"]?.string, let remedy = fields["remedy"]?.string
-    else { return nil }
-    self.init(kind, path: path, object: object, problem, remedy: remedy)
+  func run() throws {
+    try GuardedReading.runAsChild { () throws(FileError) in
+      var extraction = try RunExtraction(of: path, to: folder)
+      try extraction.extract(mendsIndex: mendsIndex)
+    }
   }
 }

@@ -7,8 +7,8 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says what a file or folder is, and what is wrong with it.",
     discussion: """
-      Knows adapter folders, series of checkpoints, base models, analysis files, and what is often found in their \
-      place: Git LFS pointers, truncated files, pickles. Exit code 65 where something is broken, 66 where it cannot \
+      Knows run folders, adapter folders, series of checkpoints, base models, analysis files, and what is often found in \
+      their place: Git LFS pointers, truncated files, pickles. Exit code 65 where something is broken, 66 where it cannot \
       be opened.
       """)
 
@@ -18,7 +18,11 @@ struct Inspect: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let inspection = try Inspection(path: path) { path throws(FileError) in try GuardedReading.analysis(at: path) }
+    let reader = Inspection.Reader(
+      analysis: { path throws(FileError) in try GuardedReading.analysis(at: path) },
+      run: { path throws(FileError) in try GuardedReading.run(at: path) },
+      locateBase: { base throws(FileError) in try BaseLocation.folder(for: base) })
+    let inspection = try Inspection(path: path, reader: reader)
     if output.json {
       Console.print(inspection.json.text(pretty: true))
     } else if !output.quiet {

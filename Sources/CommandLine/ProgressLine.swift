@@ -14,18 +14,26 @@ final class ProgressLine: Sendable {
 
   /// Shows `progress`, if enough time has passed since the last one.
   func show(_ progress: MeasurementPlan.Progress) {
+    show(isLast: progress.done >= progress.total) { Self.text(progress, elapsed: $0) }
+  }
+
+  /// Shows a line, if enough time has passed since the last one.
+  func show(_ text: String) { show(isLast: false) { _ in text } }
+
+  /// Shows what `text` makes of the seconds since the start; the last line in any case.
+  private func show(isLast: Bool, _ text: (TimeInterval) -> String) {
     state.withLock { state in
       let now = Date()
-      if let last = state.lastShown, now.timeIntervalSince(last) < interval, progress.done < progress.total { return }
+      if let last = state.lastShown, now.timeIntervalSince(last) < interval, !isLast { return }
+      let elapsed = now.timeIntervalSince(state.start)
       // A log gets no line for work that takes less than one interval.
-      if !Console.errorIsTerminal, now.timeIntervalSince(state.start) < interval { return }
+      if !Console.errorIsTerminal, elapsed < interval { return }
       state.lastShown = now
-      let text = Self.text(progress, elapsed: now.timeIntervalSince(state.start))
       if Console.errorIsTerminal {
         state.isDrawn = true
-        Console.draw("\r\u{1B}[2K\(text)")
+        Console.draw("\r\u{1B}[2K\(text(elapsed))")
       } else {
-        Console.error(text)
+        Console.error(text(elapsed))
       }
     }
   }

@@ -26,7 +26,10 @@ struct Spectroscope: ParsableCommand {
         130  interrupted
       """,
     version: programVersion,
-    subcommands: [Analyze.self, Export.self, Inspect.self, Doctor.self, CopyAnalysis.self])
+    subcommands: [
+      Demo.self, Train.self, Pretrain.self, Analyze.self, Export.self, Inspect.self, Doctor.self, CopyAnalysis.self,
+      ExtractRun.self,
+    ])
 }
 
 @main enum Main {

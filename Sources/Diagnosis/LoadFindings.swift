@@ -13,10 +13,12 @@ extension AdapterRemark.Kind {
     case .alphaIsMissing: ("SP108", "alpha-is-missing", .warning)
     case .notAnalysed: ("SP109", "not-analysed", .info)
     case .damagedCheckpoint: ("SP110", "damaged-checkpoint", .warning)
+    case .runIndexIsLost: ("SP111", "run-index-is-lost", .warning)
     case .seriesChanged: ("SP210", "series-changed", .warning)
     case .startIsUnknown: ("SP502", "start-is-unknown", .warning)
     case .startIsRecomputed: ("SP507", "start-is-recomputed", .info)
     case .convertedAdapter: ("SP504", "converted-adapter", .info)
+    case .baseDiffers: ("SP508", "base-differs", .alert)
     }
   }
 

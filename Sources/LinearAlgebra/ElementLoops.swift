@@ -25,6 +25,12 @@ package protocol ElementLoops {
   /// The transpose of the row-major x, which has `columns` columns.
   static func transpose(
     _ x: UnsafeBufferPointer<Self>, columns: Int, into out: UnsafeMutableBufferPointer<Self>)
+
+  /// The same values in Float64.
+  static func doubles(_ x: [Self]) -> [Double]
+
+  /// The nearest values of this type.
+  static func rounded(_ x: [Double]) -> [Self]
 }
 
 /// The loops themselves.
@@ -82,6 +88,9 @@ private enum Loop {
 }
 
 extension Double: ElementLoops {
+  package static func doubles(_ x: [Double]) -> [Double] { x }
+  package static func rounded(_ x: [Double]) -> [Double] { x }
+
   package static func largestMagnitude(_ x: UnsafeBufferPointer<Double>) -> (largest: Double, isFinite: Bool) {
     Loop.largestMagnitude(x)
   }
@@ -116,6 +125,9 @@ extension Double: ElementLoops {
 }
 
 extension Float: ElementLoops {
+  package static func doubles(_ x: [Float]) -> [Double] { x.map { Double($0) } }
+  package static func rounded(_ x: [Double]) -> [Float] { x.map { Float($0) } }
+
   package static func largestMagnitude(_ x: UnsafeBufferPointer<Float>) -> (largest: Float, isFinite: Bool) {
     Loop.largestMagnitude(x)
   }

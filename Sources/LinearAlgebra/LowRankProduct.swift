@@ -120,3 +120,31 @@ extension LowRankProduct {
     return LowRankSpectrum(values: try ExtendedMatrix.product(l, byTransposeOf: r).singularValues(), route: .extended)
   }
 }
+
+extension LowRankProduct {
+  /// ‖left · right‖_F = √(Σ (leftᵀ·left)∘(right·rightᵀ)) without forming it, in O((rows + columns)·terms²).
+  ///
+  /// Relative error about u·‖left‖_F²‖right‖_F²/‖left·right‖_F²: right to some digits even where the terms cancel to 1e-6 of
+  /// themselves. NaN where an entry is.
+  package func frobeniusNorm() -> Double {
+    let (a, b) = (product(left.transposed, left.view), product(right.view, right.transposed))
+    return max(0, zip(a.elements, b.elements).reduce(0) { $0 + $1.0 * $1.1 }).squareRoot()
+  }
+}
+
+extension LowRankProduct {
+  /// The thin singular value decomposition, from QR factorisations of both factors and the SVD of the small core: terms triplets. Where
+  /// there are more terms than rows or columns the product is formed, and there are min(rows, columns).
+  ///
+  /// Values and the subspaces of leading vectors are right to about u·‖left‖‖right‖; `singularValues()` gives small values to
+  /// more digits.
+  ///
+  /// - Throws: `LinearAlgebraError`. Cost O((rows + columns)·terms²).
+  package func decomposition() throws(LinearAlgebraError) -> SVD<Double> {
+    guard terms <= Swift.min(rows, columns) else { return try singularValueDecomposition(of: dense()) }
+    let (l, r) = (try householderQR(of: left), try householderQR(of: right.transposedCopy()))
+    let core = try singularValueDecomposition(of: product(l.r.view, r.r.transposed))
+    return SVD(
+      u: product(l.q, core.u!), values: core.values, vTransposed: product(core.vTransposed!.view, r.q.transposed))
+  }
+}

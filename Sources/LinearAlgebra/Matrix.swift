@@ -25,6 +25,11 @@ package struct Matrix<S: Scalar>: Equatable, Sendable {
     }
   }
 
+  /// The matrix with its entries converted, rounded to nearest where the type is narrower.
+  package init<T: Scalar>(_ other: Matrix<T>) {
+    self.init(rows: other.rows, columns: other.columns, elements: S.rounded(T.doubles(other.elements)))
+  }
+
   package static func identity(_ n: Int) -> Matrix {
     var result = Matrix(rows: n, columns: n)
     for i in 0..<n { result[i, i] = 1 }

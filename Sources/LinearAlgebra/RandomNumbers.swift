@@ -36,6 +36,20 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     (Double(next() >> 11) + 0.5) * 0x1p-53
   }
 
+  /// Uniform on `range`, which must not be empty; every value is exactly as likely (Lemire 2019).
+  package mutating func integer(in range: Range<Int>) -> Int {
+    precondition(!range.isEmpty, "No number lies in an empty range.")
+    // The width of a range may exceed Int's own; its bits are right all the same.
+    let width = UInt64(truncatingIfNeeded: range.upperBound &- range.lowerBound)
+    var product = next().multipliedFullWidth(by: width)
+    if product.low < width {
+      // 2⁶⁴ mod width: so many of the 2⁶⁴ numbers are too many, and are drawn again.
+      let surplus = (0 &- width) % width
+      while product.low < surplus { product = next().multipliedFullWidth(by: width) }
+    }
+    return range.lowerBound &+ Int(truncatingIfNeeded: product.high)
+  }
+
   /// Standard normal, by the Box–Muller transform.
   package mutating func normal() -> Double {
     let radius = (-2 * Double.log(uniform())).squareRoot()

@@ -12,6 +12,8 @@ package struct Inspection: Sendable {
   package enum Kind: String, Sendable {
     case adapter = "adapter folder"
     case series = "series of checkpoints"
+    case run = "run folder"
+    case runFile = "file of a run"
     case base = "base model"
     case adapterWeights = "adapter weights"
     case weights = "safetensors file"
@@ -20,26 +22,45 @@ package struct Inspection: Sendable {
     case unknown = "not recognised"
   }
 
+  /// Reads what may crash the process that reads it: a caller with untrusted files has a child do it.
+  package struct Reader {
+    package var analysis: (String) throws(FileError) -> Analysis
+    package var run: (String) throws(FileError) -> ExtractedRun
+    /// The folder of a base as a run recorded it.
+    package var locateBase: (String) throws(FileError) -> String
+
+    /// By default everything is read in this process, and a base is where the run says.
+    package init(
+      analysis: @escaping (String) throws(FileError) -> Analysis = { path throws(FileError) in
+        try AnalysisFile.read(from: path)
+      },
+      run: @escaping (String) throws(FileError) -> ExtractedRun = { path throws(FileError) in
+        try ExtractedRun(of: path)
+      },
+      locateBase: @escaping (String) throws(FileError) -> String = { base throws(FileError) in base }
+    ) {
+      self.analysis = analysis
+      self.run = run
+      self.locateBase = locateBase
+    }
+  }
+
   package let kind: Kind
   /// Names and values, in the order to show them.
-  package private(set) var facts: OrderedDictionary<String, JSONValue> = [:]
+  package internal(set) var facts: OrderedDictionary<String, JSONValue> = [:]
   /// What looks wrong; empty where nothing does.
-  package private(set) var findings: [Finding] = []
+  package internal(set) var findings: [Finding] = []
   /// Set where the content cannot be used at all.
   package private(set) var error: FileError?
 
   /// True where something is broken, rather than merely odd.
-  package var isBroken: Bool { error != nil || findings.contains { ["SP104", "SP110"].contains($0.code) } }
+  package var isBroken: Bool { error != nil || findings.contains { ["SP104", "SP110", "SP508"].contains($0.code) } }
 
   /// Looks at `path`; reads headers, and of adapters the values.
   ///
-  /// - Parameter readAnalysis: reads an HDF5 file, which may crash its process: a caller with untrusted files has a child do it.
+  /// - Parameter reader: reads HDF5 files.
   /// - Throws: `FileError.cannotOpen` where there is nothing to look at. Broken content is a result, not an error.
-  package init(
-    path: String,
-    readAnalysis: (String) throws(FileError) -> Analysis = { path throws(FileError) in try AnalysisFile.read(from: path)
-    }
-  ) throws(FileError) {
+  package init(path: String, reader: Reader = Reader()) throws(FileError) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw FileError(.cannotOpen, path: path, "no such file or folder")
@@ -50,21 +71,27 @@ package struct Inspection: Sendable {
       case .adapter, .series: try describeSeries(path)
       case .base: try describeBase(path)
       case .adapterWeights, .weights: try describeWeights(path)
-      case .analysis: try describeAnalysis(readAnalysis(path))
+      case .run: try describeRun(reader.run(path), locateBase: reader.locateBase)
+      case .runFile: describeRunFile(path)
+      case .analysis: try describeAnalysis(reader.analysis(path))
       case .json: describeJSON(path)
       case .unknown: try describeUnknown(path, isFolder: isFolder.boolValue)
       }
     } catch {
       if error.kind == .cannotOpen { throw error }
-      self.error = error
+      fail(error)
     }
   }
+
+  /// Keeps why the content, or a part of it, cannot be used; the first reason stays.
+  mutating func fail(_ error: FileError) { self.error = self.error ?? error }
 }
 
 // MARK: - Recognising
 
 extension Inspection {
   private static func kind(ofFolder path: String) -> Kind {
+    if RunFolder.isRun(at: path) { return .run }
     if let series = try? CheckpointSeries(path: path) {
       return series.layout == .adapterFolder ? .adapter : .series
     }
@@ -77,6 +104,7 @@ extension Inspection {
   }
 
   private static func kind(ofFile path: String) -> Kind {
+    if RunLayout.run(holding: path) != nil { return .runFile }
     if HDF5File.hasSignature(path) { return .analysis }
     guard let file = try? SafetensorsFile(path: path) else {
       if path.hasSuffix(".json"), (try? JSONValue(contentsOf: path, allowingNonFinite: true)) != nil { return .json }
@@ -92,14 +120,7 @@ extension Inspection {
   private mutating func describeSeries(_ path: String) throws(FileError) {
     let series = try CheckpointSeries(path: path)
     let opened = OpenedSeries(series)
-    var remarks = opened.remarks
-    for checkpoint in opened.checkpoints {
-      do throws(FileError) {
-        remarks += try checkpoint.adapter.remarksOnValues().map { $0.at(step: checkpoint.step) }
-      } catch {
-        remarks.append(AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)"))
-      }
-    }
+    let remarks = opened.remarks + opened.remarksOnValues()
     facts["layout"] = .string(series.layout.rawValue)
     facts["steps"] = .array(series.checkpoints.map { .integer($0.step) })
     if let last = opened.checkpoints.last?.adapter { describe(last) }
@@ -114,12 +135,19 @@ extension Inspection {
     facts["alpha"] = Self.distinct(adapted.map { .number(configuration.alpha(of: $0.path)) })
     facts["scaling"] = Self.distinct(adapted.map { .number(configuration.scaling(of: $0.path)) })
     facts["start"] = .string(configuration.initialization.name)
-    facts["modules"] = .integer(adapted.count)
-    facts["targets"] = Self.distinct(adapted.map { .string($0.path.split(separator: ".").last.map(String.init) ?? "") })
-    let whole = adapter.modules.filter { $0.rank == nil }
-    if !whole.isEmpty { facts["whole weights"] = .array(whole.map { .string($0.path) }) }
-    facts["types"] = Self.distinct(adapter.modules.map { .string($0.format.rawValue) })
+    describeModules(of: adapter)
     facts["base"] = configuration.baseModel.map(JSONValue.string) ?? .null
+  }
+
+  /// Which modules an adapter changes, and as what numbers it is stored.
+  mutating func describeModules(of adapter: AdapterFolder) {
+    let adapted = adapter.modules.filter { $0.rank != nil }
+    let whole = adapter.modules.filter { $0.rank == nil }
+    let shown = adapted.isEmpty ? whole : adapted
+    facts["modules"] = .integer(shown.count)
+    facts["targets"] = Self.distinct(shown.map { .string($0.path.split(separator: ".").last.map(String.init) ?? "") })
+    if !adapted.isEmpty, !whole.isEmpty { facts["whole weights"] = .array(whole.map { .string($0.path) }) }
+    facts["types"] = Self.distinct(adapter.modules.map { .string($0.format.rawValue) })
   }
 
   private mutating func describeBase(_ path: String) throws(FileError) {

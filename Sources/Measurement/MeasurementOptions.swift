@@ -1,4 +1,5 @@
 import Adapters
+import RunStore
 
 /// What to measure, and how. The one owner of the defaults.
 package struct MeasurementOptions: Sendable {
@@ -14,6 +15,8 @@ package struct MeasurementOptions: Sendable {
   package var jobs: Int
   /// The analysis file to write; the pieces lie beside it until it is complete.
   package var output: String
+  /// The run of our own that `source` was extracted from, whose files messages then name.
+  package internal(set) var run: ExtractedRun?
 
   package init(
     source: String, base: String, initial: String? = nil, method: AdapterMethod? = nil, jobs: Int = 1, output: String

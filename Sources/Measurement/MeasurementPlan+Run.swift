@@ -1,5 +1,6 @@
 import Adapters
 import Diagnosis
+import LinearAlgebra
 import Logging
 import RunStore
 import Spectra
@@ -80,7 +81,8 @@ extension MeasurementPlan {
         measurement.skip(index, kept)
         results.add(resumed: kept)
       } else {
-        let piece = try measurement.measure(index)
+        var piece = try measurement.measure(index)
+        if let run { piece.remarks = piece.remarks.map { run.named($0) } }
         logger.debug(
           "measured", metadata: ["module": "\(piece.module)", "step": "\(piece.step)", "rows": "\(piece.rows.count)"])
         try journal.append(piece)
@@ -116,8 +118,8 @@ extension MeasurementPlan {
     let rows = pieces.sorted { ($0.step, $0.module) < ($1.step, $1.module) }.flatMap(\.rows)
     let findings = Finding.findings(from: remarks + pieces.flatMap(\.remarks)) + Finding.zeroUpdates(in: rows)
     let origin = AnalysisOrigin(
-      source: options.source, base: options.base, createdBy: "spectroscope \(programVersion)", depth: "update",
-      coverage: coverage)
+      source: run?.path ?? options.source, base: run?.identity.base ?? options.base,
+      createdBy: "spectroscope \(programVersion)", depth: "update", coverage: coverage)
     return Outcome(
       analysis: Analysis(origin: origin, rows: rows, findings: findings, baseNorms: norms),
       damaged: damagedCheckpointCount + pieces.count(where: \.isDamaged))
@@ -128,7 +130,7 @@ extension MeasurementPlan {
   /// Everything the pieces depend on: files by path, size and time, and options. Two plans with one identity give one result.
   private func identity() throws(FileError) -> JSONValue {
     func described(_ file: PositionedFile) -> JSONValue {
-      [.string(file.path), .integer(file.identity.size), .integer(file.identity.modificationTime)]
+      [.string(run?.named(file.path) ?? file.path), .integer(file.identity.size), .integer(file.identity.modificationTime)]
     }
     var baseFiles: [String: JSONValue] = [:]
     for module in modules {
@@ -148,6 +150,7 @@ extension MeasurementPlan {
     let start: JSONValue = if let initial { try described(initial) } else { .null }
     return [
       "pieces": 1, "version": .string(programVersion), "depth": "update", "method_given": .bool(isMethodGiven),
+      "aligned": .bool(alignsWithBase),
       "initial": start, "checkpoints": .array(adapters),
       "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),
     ]

@@ -1,5 +1,6 @@
 import Adapters
 import OrderedCollections
+import RunStore
 import Weights
 
 /// Everything that is known before the first value is read: which checkpoints, which modules, against which weights.
@@ -23,6 +24,8 @@ package struct MeasurementPlan: Sendable {
 
   package let base: BaseModel
   package let series: CheckpointSeries
+  /// The run of our own that the series was extracted from.
+  package let run: ExtractedRun?
   package let checkpoints: [Checkpoint]
   /// The adapter at step 0: `--initial`, or a checkpoint 0 of the series.
   package let initial: AdapterFolder?
@@ -42,11 +45,22 @@ package struct MeasurementPlan: Sendable {
   ///
   /// - Throws: `FileError` where nothing at all can be measured: no base, no adapters, or none that can be opened or matched.
   package init(_ options: MeasurementOptions) throws(FileError) {
+    do throws(FileError) {
+      self = try MeasurementPlan(reading: options)
+    } catch {
+      throw options.named(error)
+    }
+  }
+
+  private init(reading options: MeasurementOptions) throws(FileError) {
+    run = options.run
+    if let run, run.steps.isEmpty, let first = run.damaged.first { throw first.error }
     series = try CheckpointSeries(path: options.source)
     base = try BaseModel(path: options.base)
+    try options.requireRecordedBase(base)
     let opened = OpenedSeries(series)
     if opened.checkpoints.isEmpty, let error = opened.firstError { throw error }
-    damagedCheckpointCount = opened.damagedCount
+    damagedCheckpointCount = opened.damagedCount + (run?.damaged.count ?? 0)
 
     var checkpoints = opened.checkpoints
     let named: AdapterFolder? = if let path = options.initial { try Self.openInitial(path) } else { nil }
@@ -64,15 +78,23 @@ package struct MeasurementPlan: Sendable {
     unmatchedModuleCount = matching.mismatches.count
     isMethodGiven = options.method != nil
     let recognition = MethodRecognition(given: options.method, initial: initial, base: base, modules: modules)
-    remarks = try opened.remarks + matching.remarks + recognition.recognise(&checkpoints)
+    let found = try opened.remarks + matching.remarks + recognition.recognise(&checkpoints)
+    remarks = (run?.remarks ?? []) + found.map { options.named($0) }
     self.checkpoints = checkpoints
   }
 
   /// The method of the run: a checkpoint that was converted on save does not hide what it was converted from.
   package var method: AdapterMethod { (checkpoints.first { $0.hasResidualBase } ?? checkpoints.last!).method }
 
+  /// What the source is, in words.
+  package var layout: String { run == nil ? series.layout.rawValue : "run folder" }
+
   /// "12/14 modules", what the analysis covers of the adapter.
   package var coverage: String { "\(modules.count)/\(adapterModuleCount) modules" }
+
+  /// Whether updates are aligned with the leading singular subspaces of the base weights, for which each of those is decomposed whole:
+  /// so far for the small models of runs of our own.
+  var alignsWithBase: Bool { run != nil }
 
   /// How many (checkpoint, module) pieces there are.
   package var pieceCount: Int { modules.reduce(0) { $0 + $1.appearances.count } }

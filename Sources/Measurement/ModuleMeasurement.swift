@@ -19,6 +19,8 @@ struct ModuleMeasurement {
   private var start: AdapterStart?
   private var startRemark: AdapterRemark?
   private var before: (checkpoint: Int, state: State)?
+  /// The singular value decomposition of the base weight, where updates are aligned with it.
+  private var baseDecomposition: SVD<Double>?
 
   init(plan: MeasurementPlan, module: MeasurementPlan.Module, baseNorm: Double) {
     self.plan = plan
@@ -36,7 +38,8 @@ struct ModuleMeasurement {
       let state = try read(stored, at: checkpoint)
       for (deltas, update) in try updates(of: state, at: checkpoint, stored) {
         let spectrum = try spectrum(of: update, stored)
-        piece.rows += deltas.map { row($0, spectrum, update, stored, checkpoint) }
+        let alignment = try alignment(of: update, spectrum, stored, checkpoint)
+        piece.rows += deltas.map { row($0, spectrum, alignment, update, stored, checkpoint) }
       }
       piece.rows.sort { $0.delta < $1.delta }
       piece.remarks = startRemark.map { [$0] } ?? []
@@ -164,19 +167,50 @@ extension ModuleMeasurement {
     }
   }
 
+  /// The alignment of an update with the base weight, where the plan wants it; nil where the update is zero.
+  private mutating func alignment(
+    of update: ModuleUpdate, _ spectrum: UpdateSpectrum, _ stored: AdapterFolder.Module, _ checkpoint: Int
+  ) throws -> Alignment? {
+    guard plan.alignsWithBase, spectrum.numericalRank > 0 else { return nil }
+    let base = try decomposedBase()
+    let change: SVD<Double>
+    switch update.content {
+    case .factored(let product): change = try product.decomposition()
+    case .dense(let difference, _): change = try singularValueDecomposition(of: difference)
+    }
+    let rank = configuredRank(stored, checkpoint)
+    let k = ModuleScale.directions(rank: rank, rows: spectrum.rows, columns: spectrum.columns)
+    return try Alignment(
+      of: change.leadingVectors(min(k, spectrum.numericalRank)), with: base.leadingVectors(k))
+  }
+
+  private mutating func decomposedBase() throws -> SVD<Double> {
+    if let baseDecomposition { return baseDecomposition }
+    let svd = try singularValueDecomposition(of: baseWeight())
+    baseDecomposition = svd
+    return svd
+  }
+
+  /// The rank that the configuration gives the module; nil for whole weights.
+  private func configuredRank(_ stored: AdapterFolder.Module, _ checkpoint: Int) -> Int? {
+    stored.rank.map { _ in plan.checkpoints[checkpoint].adapter.configuration.rank(of: stored.path) }
+  }
+
   private func row(
-    _ delta: Delta, _ spectrum: UpdateSpectrum, _ update: ModuleUpdate, _ stored: AdapterFolder.Module,
-    _ checkpoint: Int
+    _ delta: Delta, _ spectrum: UpdateSpectrum, _ alignment: Alignment?, _ update: ModuleUpdate,
+    _ stored: AdapterFolder.Module, _ checkpoint: Int
   ) -> SpectrumRow {
     let now = plan.checkpoints[checkpoint]
     let earlier = before.map { plan.checkpoints[$0.checkpoint].step } ?? 0
     let scale = ModuleScale(
-      baseNorm: baseNorm, rank: stored.rank.map { _ in now.adapter.configuration.rank(of: stored.path) },
+      baseNorm: baseNorm, rank: configuredRank(stored, checkpoint),
       roundingNorm: update.roundingNorm, residualRoundingNorm: delta == .pretrained ? update.residualRoundingNorm : nil,
       stepsSincePrevious: delta == .previous && now.step > earlier ? now.step - earlier : nil)
+    var metrics = MetricValues(of: spectrum, in: scale)
+    if let alignment { metrics.add(alignment) }
     return SpectrumRow(
       step: now.step, module: module.match.module, method: (stored.rank == nil ? .full : now.method).rawValue,
-      delta: delta, metrics: MetricValues(of: spectrum, in: scale), singularValues: spectrum.values)
+      delta: delta, metrics: metrics, singularValues: spectrum.values)
   }
 }
 
@@ -256,5 +290,13 @@ extension ModuleMeasurement {
   private mutating func residualRounding(of start: LoRAFactors) throws -> Double? {
     guard let format = try plan.base.entry(module.match.tensor).elementType.format else { return nil }
     return try SVDStart.residualRoundingNorm(weight: baseWeight(), start: start, format: format)
+  }
+}
+
+extension SVD<Double> {
+  /// The first `count` left and right vectors as columns.
+  fileprivate func leadingVectors(_ count: Int) -> (left: Matrix<Double>, right: Matrix<Double>) {
+    let (u, v) = (u!.view, vTransposed!.transposed)
+    return (Matrix(u[0..<u.rows, 0..<count]), Matrix(v[0..<v.rows, 0..<count]))
   }
 }

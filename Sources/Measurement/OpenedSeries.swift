@@ -29,6 +29,21 @@ struct OpenedSeries {
   }
 }
 
+extension OpenedSeries {
+  /// What the values of the checkpoints tell; reads all of them.
+  func remarksOnValues() -> [AdapterRemark] {
+    checkpoints.flatMap { checkpoint -> [AdapterRemark] in
+      do throws(FileError) {
+        let remarks = try checkpoint.adapter.remarksOnValues().map { $0.at(step: checkpoint.step) }
+        // At step 0 an update is zero because nothing has begun.
+        return remarks.filter { $0.kind != .bIsZero || !checkpoint.statesStep || checkpoint.step > 0 }
+      } catch {
+        return [AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)")]
+      }
+    }
+  }
+}
+
 extension AdapterRemark {
   /// The remark as one about `step`, unless it has a step already.
   func at(step: Int) -> AdapterRemark {

@@ -47,9 +47,9 @@ package struct AnalysisTable: Sendable {
       })
   }
 
-  /// The tables that an analysis at this depth has.
-  package static func all(of analysis: Analysis) -> [AnalysisTable] {
-    [modules(analysis), singularValues(analysis), findings(analysis)]
+  /// The tables that an analysis at this depth has, and that of training where its records are known.
+  package static func all(of analysis: Analysis, training: TrainingRecords?) -> [AnalysisTable] {
+    [modules(analysis), singularValues(analysis)] + (training.map { [Self.training($0)] } ?? []) + [findings(analysis)]
   }
 
   private static func number(_ value: Double?, isCount: Bool = false) -> JSONValue {

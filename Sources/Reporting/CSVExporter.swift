@@ -4,9 +4,11 @@ import Weights
 /// CSV by RFC 4180, one file a table: UTF-8, header line, line feeds, an empty cell for "missing", numbers in the shortest form
 /// that reads back to the same value.
 enum CSVExporter: Exporter {
-  static func export(_ analysis: Analysis, to folder: String) throws(FileError) -> [String] {
+  static func export(
+    _ analysis: Analysis, training: TrainingRecords?, to folder: String
+  ) throws(FileError) -> [String] {
     var paths: [String] = []
-    for table in AnalysisTable.all(of: analysis) {
+    for table in AnalysisTable.all(of: analysis, training: training) {
       let path = "\(folder)/\(table.name).csv"
       try PendingFile.write(text(of: table), to: path)
       paths.append(path)

@@ -5,8 +5,11 @@ import Weights
 package protocol Exporter {
   /// Writes into the folder, which exists, and returns the paths of the files written.
   ///
+  /// - Parameter training: what the run recorded; nil where only its analysis is known.
   /// - Throws: `FileError` where a file cannot be written.
-  static func export(_ analysis: Analysis, to folder: String) throws(FileError) -> [String]
+  static func export(
+    _ analysis: Analysis, training: TrainingRecords?, to folder: String
+  ) throws(FileError) -> [String]
 }
 
 /// The formats that an analysis can be exported to.

@@ -4,17 +4,19 @@ import Weights
 
 /// One JSON object, `spectra.json`: every table as a list of row objects, null for "missing".
 enum JSONExporter: Exporter {
-  static func export(_ analysis: Analysis, to folder: String) throws(FileError) -> [String] {
+  static func export(
+    _ analysis: Analysis, training: TrainingRecords?, to folder: String
+  ) throws(FileError) -> [String] {
     let path = folder + "/spectra.json"
-    try PendingFile.write(json(of: analysis).text() + "\n", to: path)
+    try PendingFile.write(json(of: analysis, training: training).text() + "\n", to: path)
     return [path]
   }
 
-  static func json(of analysis: Analysis) -> JSONValue {
+  static func json(of analysis: Analysis, training: TrainingRecords?) -> JSONValue {
+    // Names that consumers may rely on, whether there is anything for them or not.
     var object: OrderedDictionary<String, JSONValue> = [:]
-    for table in AnalysisTable.all(of: analysis) { object[table.name] = table.json }
-    // Names that consumers may rely on; nothing is computed for them at this depth.
-    for name in ["profiles", "training"] { object[name] = [] }
+    for table in AnalysisTable.all(of: analysis, training: training) { object[table.name] = table.json }
+    for name in ["profiles", "training"] where object[name] == nil { object[name] = [] }
     object["verdict"] = .null
     return .object(object)
   }

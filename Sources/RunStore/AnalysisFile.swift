@@ -16,8 +16,9 @@ import Weights
 ///
 /// A delta without rows has no group. `rows` has a value exactly where there is a row.
 package enum AnalysisFile {
-  static let format = "spectroscope-analysis"
-  static let formatVersion = 1
+  static let format = HDF5Format(
+    name: "spectroscope-analysis", version: 1, description: "an analysis file",
+    remedy: "Make one with `spectroscope analyze`", remedyForOlder: "Analyse the run again")
 
   /// Writes the file whole; equal analyses make equal files, byte for byte, in whatever order their rows are.
   ///

@@ -10,7 +10,7 @@ struct AnalysisReader {
 
   init(path: String) throws(FileError) {
     let root = try HDF5File.open(path).root()
-    try Self.requireFormat(of: root)
+    try AnalysisFile.format.require(of: root)
     for (name, field) in AnalysisOrigin.attributes {
       analysis.origin[keyPath: field] = try root.text(name) ?? ""
     }
@@ -25,24 +25,6 @@ struct AnalysisReader {
     analysis.rows.sort { ($0.step, place[$0.module]!, $0.delta) < ($1.step, place[$1.module]!, $1.delta) }
     if try group.contains("base") { try readBaseNorms(in: try group.group("base")) }
     analysis.findings = try FindingsJSON.findings(in: try root.dataset("findings"))
-  }
-
-  /// Says what a file of another kind is.
-  private static func requireFormat(of root: borrowing HDF5Group) throws(FileError) {
-    let found = try root.hasAttribute("format") ? try root.text("format") : nil
-    guard found == AnalysisFile.format else {
-      let what = found.map { "one of format '\($0)'" } ?? "an HDF5 file without the attribute 'format'"
-      throw root.location.error(
-        "expected an analysis file (format '\(AnalysisFile.format)'), found \(what)",
-        remedy: "Make one with `spectroscope analyze`")
-    }
-    let version: Int? = try root.number("format_version")
-    guard version == AnalysisFile.formatVersion else {
-      throw root.location.error(
-        "expected format_version \(AnalysisFile.formatVersion), found \(version.map(String.init) ?? "none")",
-        remedy: (version ?? 0) > AnalysisFile.formatVersion
-          ? "A newer Spectroscope wrote it: update yours" : "Analyse the run again")
-    }
   }
 
   /// Labels stand for rows, so each may occur only once.

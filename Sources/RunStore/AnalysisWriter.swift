@@ -77,8 +77,7 @@ struct AnalysisWriter {
   private func writeAttributes(of root: borrowing HDF5Group) throws(FileError) {
     try root.setAttribute("NX_class", "NXroot")
     try root.setAttribute("default", "analysis")
-    try root.setAttribute("format", AnalysisFile.format)
-    try root.setAttribute("format_version", AnalysisFile.formatVersion)
+    try AnalysisFile.format.write(to: root)
     for (name, field) in AnalysisOrigin.attributes {
       try root.setAttribute(name, analysis.origin[keyPath: field])
     }

@@ -70,6 +70,16 @@ package struct HDF5Group: ~Copyable, HDF5Object {
     }
   }
 
+  /// Makes an object of another file a member by an external link. `file` is relative to this file's folder; it need not exist.
+  ///
+  /// For readers of others: ours follow no link out of a file.
+  package func linkExternally(_ name: String, to object: String, inFile file: String) throws(FileError) {
+    try withHDF5 { () throws(FileError) in
+      let status = H5Lcreate_external(file, object, location.id, Self.component(name), h5_default, h5_default)
+      try location.child(name).check(status, "link \(object) of \(file)")
+    }
+  }
+
   /// A slash would walk through further links, unchecked.
   private static func component(_ name: String) -> String {
     precondition(!name.isEmpty && name != "." && !name.contains("/"), "'\(name)' is not one path component")

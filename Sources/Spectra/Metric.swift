@@ -19,6 +19,16 @@ package enum Metric: String, CaseIterable, Sendable, Codable {
   case nuclearRatio = "nuclear_ratio"
   case numericalRank = "numerical_rank"
 
+  // Alignment
+  case leftAngleMin = "left_angle_min"
+  case leftAngleMean = "left_angle_mean"
+  case leftAngleMax = "left_angle_max"
+  case leftOverlap = "left_overlap"
+  case rightAngleMin = "right_angle_min"
+  case rightAngleMean = "right_angle_mean"
+  case rightAngleMax = "right_angle_max"
+  case rightOverlap = "right_overlap"
+
   // Velocity
   case updateVelocity = "update_velocity"
 

@@ -115,7 +115,12 @@ package struct ModuleScale: Equatable, Sendable {
 
   /// k, the number of directions that metrics of the leading subspace look at: the configured rank (32 where there is none),
   /// at most ⌊min(rows, columns)/2⌋, at least 1.
-  package func directions(rows: Int, columns: Int) -> Int { max(1, min(rank ?? 32, min(rows, columns) / 2)) }
+  package func directions(rows: Int, columns: Int) -> Int { Self.directions(rank: rank, rows: rows, columns: columns) }
+
+  /// The same for a given rank.
+  package static func directions(rank: Int?, rows: Int, columns: Int) -> Int {
+    max(1, min(rank ?? 32, min(rows, columns) / 2))
+  }
 }
 
 extension MetricValues {

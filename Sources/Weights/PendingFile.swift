@@ -72,6 +72,18 @@ package struct PendingFile: ~Copyable {
 }
 
 extension PendingFile {
+  /// Removes from a folder the temporary files of writers that were killed, for the destinations whose names are `mine`.
+  ///
+  /// Nobody else may be writing these: a file under way looks the same.
+  package static func removeLeftovers(in folder: String, of mine: (_ name: String) -> Bool) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      // The dot, the destination's name, and `.<process>-<number>.tmp`.
+      let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+      guard parts.count >= 4, parts.first == "", parts.last == "tmp" else { continue }
+      if mine(parts[1..<parts.count - 2].joined(separator: ".")) { unlink(folder + "/" + name) }
+    }
+  }
+
   /// Writes a file whole.
   package static func write(_ bytes: [UInt8], to destination: String) throws(FileError) {
     var file = PendingFile(for: destination)

@@ -43,25 +43,19 @@ import Testing
         arguments: ["analyze"],
         message: """
           Error: Missing expected argument '<source>'
-          Help:  <source>  A folder of checkpoints, or one adapter folder.
+          Help:  <source>  A run folder, a folder of checkpoints, or one adapter folder.
           """, usage: HelpText.analyzeUsage),
       Misuse(
         arguments: ["analyze", "run", "--out", "out.h5"],
-        message: """
-          Error: Missing expected argument '--base <dir>'
-          Help:  --base <dir>  The base model's folder: Hugging Face safetensors, sharded or not.
-          """, usage: HelpText.analyzeUsage),
+        message: "Error: Missing expected argument '--base <dir>': there is a default for run folders alone", usage: HelpText.analyzeUsage),
       Misuse(
         arguments: ["analyze", "run", "--base", "base"],
-        message: """
-          Error: Missing expected argument '--out <file>'
-          Help:  --out <file>  The analysis file to write (HDF5).
-          """, usage: HelpText.analyzeUsage),
+        message: "Error: Missing expected argument '--out <file>': there is a default for run folders alone", usage: HelpText.analyzeUsage),
       Misuse(
         arguments: ["analyze", "run", "--base", "base", "--out"],
         message: """
           Error: Missing value for '--out <file>'
-          Help:  --out <file>  The analysis file to write (HDF5).
+          Help:  --out <file>  The analysis file to write (HDF5; default: the run's own).
           """, usage: HelpText.analyzeUsage),
       Misuse(
         arguments: analyzing + ["--jobs", "0"], message: "Error: --jobs must be at least 1, found 0",

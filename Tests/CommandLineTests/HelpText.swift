@@ -2,7 +2,7 @@
 enum HelpText {
   static let rootUsage = "spectroscope <subcommand>"
   static let analyzeUsage =
-    "spectroscope analyze <source> --base <dir> --out <file> [--initial <dir>] [--method <method>] [--jobs <n>] "
+    "spectroscope analyze <source> [--base <dir>] [--out <file>] [--initial <dir>] [--method <method>] [--jobs <n>] "
     + "[--depth <depth>] [--json] [--quiet]"
   static let exportUsage = "spectroscope export <file> --format <format> --out <dir> [--quiet]"
   static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
@@ -50,10 +50,14 @@ enum HelpText {
   static let analyze = """
     OVERVIEW: Computes the spectrum of every module's update at every checkpoint.
 
-    The source is a folder of checkpoints (checkpoint-N of the Hugging Face
-    Trainer, TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF),
-    or one PEFT adapter folder. Read so far: LoRA, rsLoRA, LoRA+, LoRA-FA, rank-1,
-    PiSSA, MiLoRA, and whole weights of modules_to_save.
+    The source is a run folder of this program, a folder of checkpoints
+    (checkpoint-N of the Hugging Face Trainer, TRL and unsloth; global_step_N of
+    verl; global_stepN_hf of OpenRLHF), or one PEFT adapter folder. Read so far:
+    LoRA, rsLoRA, LoRA+, LoRA-FA, rank-1, PiSSA, MiLoRA, and whole weights of
+    modules_to_save.
+
+    A run folder has recorded its base, and another one is refused; its analysis is
+    written to its analysis.h5. For other sources name --base and --out.
 
     An interrupted analysis goes on where it was when the same command is given
     again.
@@ -61,12 +65,14 @@ enum HelpText {
     USAGE: \(analyzeUsage)
 
     ARGUMENTS:
-      <source>                A folder of checkpoints, or one adapter folder.
+      <source>                A run folder, a folder of checkpoints, or one adapter
+                              folder.
 
     OPTIONS:
       --base <dir>            The base model's folder: Hugging Face safetensors,
-                              sharded or not.
-      --out <file>            The analysis file to write (HDF5).
+                              sharded or not (default: the run's own).
+      --out <file>            The analysis file to write (HDF5; default: the run's
+                              own).
       --initial <dir>         The adapter as it was at step 0, where it is kept
                               elsewhere.
       --method <method>       The method, where the files cannot tell. (values:
@@ -87,13 +93,15 @@ enum HelpText {
     OVERVIEW: Writes the data of an analysis for plotting.
 
     csv writes modules.csv (one row per step, module and delta),
-    singular_values.csv and findings.csv; json writes the same as spectra.json. An
-    empty cell or null means: undefined, or not computed at this depth.
+    singular_values.csv, findings.csv and, of a run folder, training.csv (one row
+    per step); json writes the same as spectra.json. An empty cell or null means:
+    undefined, or not computed at this depth.
 
     USAGE: \(exportUsage)
 
     ARGUMENTS:
-      <file>                  An analysis file, or a folder that holds analysis.h5.
+      <file>                  An analysis file, or a run folder that holds
+                              analysis.h5.
 
     OPTIONS:
       --format <format>       The format of the files. (values: csv, json)
@@ -106,9 +114,10 @@ enum HelpText {
   static let inspect = """
     OVERVIEW: Says what a file or folder is, and what is wrong with it.
 
-    Knows adapter folders, series of checkpoints, base models, analysis files, and
-    what is often found in their place: Git LFS pointers, truncated files, pickles.
-    Exit code 65 where something is broken, 66 where it cannot be opened.
+    Knows run folders, adapter folders, series of checkpoints, base models,
+    analysis files, and what is often found in their place: Git LFS pointers,
+    truncated files, pickles. Exit code 65 where something is broken, 66 where it
+    cannot be opened.
 
     USAGE: \(inspectUsage)
 

@@ -16,9 +16,11 @@ func row(
 }
 
 /// The text of the file of that name that the format's exporter writes.
-func exported(_ analysis: Analysis, as format: ExportFormat, _ name: String) throws -> String {
+func exported(
+  _ analysis: Analysis, training: TrainingRecords? = nil, as format: ExportFormat, _ name: String
+) throws -> String {
   let folder = try TemporaryFolder()
-  let paths = try format.exporter.export(analysis, to: folder.path)
+  let paths = try format.exporter.export(analysis, training: training, to: folder.path)
   #expect(paths.contains(folder.path(name)))
   return try String(contentsOfFile: folder.path(name), encoding: .utf8)
 }

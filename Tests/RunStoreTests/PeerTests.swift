@@ -5,13 +5,13 @@ import Weights
 
 /// Other people's readers see the numbers, names and dimensions that were written, without anything of ours.
 @Suite struct PeerTests {
-  private static let python = "/usr/bin/python3"
-  private static let h5dump = "/usr/bin/h5dump"
-  private static let hasH5py = succeeds([python, "-c", "import h5py"])
-  private static let hasXarray = succeeds([python, "-c", "import xarray, h5netcdf"])
-  private static let hasH5dump = FileManager.default.isExecutableFile(atPath: h5dump)
+  static let python = "/usr/bin/python3"
+  static let h5dump = "/usr/bin/h5dump"
+  static let hasH5py = succeeds([python, "-c", "import h5py"])
+  static let hasXarray = succeeds([python, "-c", "import xarray, h5netcdf"])
+  static let hasH5dump = FileManager.default.isExecutableFile(atPath: h5dump)
 
-  private static func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
+  static func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
     let process = Process()
     process.executableURL = URL(filePath: arguments[0])
     process.arguments = Array(arguments.dropFirst())

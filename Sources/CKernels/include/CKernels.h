@@ -1,6 +1,9 @@
 #pragma once
 #include <stddef.h>
 
+#include "sha256.h"
+#include "transformer.h"
+
 /// One step of modified Gram-Schmidt in double-double arithmetic on the row-major matrix `head + tail` (rows × columns):
 /// normalises column `pivot`, and removes its direction from the columns after it.
 ///

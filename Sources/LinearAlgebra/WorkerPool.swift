@@ -6,8 +6,8 @@ import Synchronization
 /// Numerical work blocks for long; on threads of its own it cannot starve Swift's cooperative pool, on which progress and
 /// signals depend. Items are begun in their order. Once `body` throws or `shouldStop` says so, no further item is begun; the
 /// first error is thrown after the running ones have ended.
-func forEachConcurrently<Item: Sendable>(
-  _ items: [Item], workers: Int, shouldStop: @escaping @Sendable () -> Bool,
+package func forEachConcurrently<Item: Sendable>(
+  _ items: [Item], workers: Int, shouldStop: @escaping @Sendable () -> Bool = { false },
   _ body: @escaping @Sendable (Item) throws -> Void
 ) throws {
   let state = Mutex((next: 0, error: (any Error)?.none))

@@ -1,0 +1,24 @@
+import LinearAlgebra
+
+/// PiSSA (Meng, Wang and Zhang 2024, section 3): the leading part of W₀ moves into the factors, the rest is frozen.
+///
+/// W_eff = (W₀ − s·B₀·A₀) + s·B·A with B₀ = U_r·(Σ_r/s)^½ and A₀ = (Σ_r/s)^½·V_rᵀ. On disk it has LoRA's tensors.
+package struct PiSSA<S: TransformerScalar>: FactoredWeight {
+  package let pair: FactorPair<S>
+
+  /// Decomposes the weight: exactly, or by the randomised iteration of PEFT's `pissa_niter_k`, whose subspace need not be the leading
+  /// one; the generator is then advanced.
+  package init(
+    weight: Matrix<S>, options: AdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) {
+    let exact = Matrix<Double>(weight)
+    let svd =
+      if let iterations = options.pissaIterations {
+        try randomizedSVD(of: exact, rank: options.rank, iterations: iterations, generator: &generator)
+      } else {
+        try singularValueDecomposition(of: exact)
+      }
+    let start = SVDStart.factors(of: svd, components: 0..<options.rank, scaling: options.scaling)
+    pair = FactorPair(subtracting: start, from: weight)
+  }
+}

@@ -1,0 +1,309 @@
+// The kernels of `transformer.h` for one type: REAL, its suffix through NAME, its exponential EXP.
+//
+// Sums may be reassociated, which is what lets them use vectors; their order is fixed when the code is compiled, so the same
+// kernel set gives the same sum every time.
+#define SUMS _Pragma("clang fp reassociate(on) contract(fast)")
+#define LOCAL static inline __attribute__((always_inline))
+
+WIDEST void NAME(rms_norm)(const REAL *restrict x, const REAL *restrict gain, REAL epsilon, size_t rows, size_t n,
+                           REAL *restrict y, REAL *restrict inverse) {
+  SUMS
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *xi = x + i * n;
+    REAL *yi = y + i * n;
+    REAL sum = 0;
+    for (size_t j = 0; j < n; j++) sum += xi[j] * xi[j];
+    REAL r = 1 / SQRT(sum / (REAL)n + epsilon);
+    inverse[i] = r;
+    for (size_t j = 0; j < n; j++) yi[j] = gain[j] * (xi[j] * r);
+  }
+}
+
+WIDEST void NAME(rms_norm_gradient)(const REAL *restrict dy, const REAL *restrict x, const REAL *restrict gain,
+                                    const REAL *restrict inverse, size_t rows, size_t n, REAL *restrict dx,
+                                    REAL *restrict dgain) {
+  SUMS
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *xi = x + i * n, *dyi = dy + i * n;
+    REAL *dxi = dx + i * n, r = inverse[i], dot = 0;
+    for (size_t j = 0; j < n; j++) dot += dyi[j] * gain[j] * xi[j];
+    REAL shrink = dot * r * r * r / (REAL)n;
+    for (size_t j = 0; j < n; j++) dxi[j] += dyi[j] * gain[j] * r - xi[j] * shrink;
+    if (dgain) {
+      for (size_t j = 0; j < n; j++) dgain[j] += dyi[j] * xi[j] * r;
+    }
+  }
+}
+
+WIDEST void NAME(swiglu)(const REAL *restrict gate_up, size_t rows, size_t n, REAL *restrict y) {
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *gate = gate_up + 2 * i * n, *up = gate + n;
+    REAL *yi = y + i * n;
+    for (size_t j = 0; j < n; j++) yi[j] = gate[j] / (1 + EXP(-gate[j])) * up[j];
+  }
+}
+
+WIDEST void NAME(swiglu_gradient)(const REAL *restrict gate_up, const REAL *restrict dy, size_t rows, size_t n,
+                                  REAL *restrict dgate_up) {
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *gate = gate_up + 2 * i * n, *up = gate + n, *dyi = dy + i * n;
+    REAL *dgate = dgate_up + 2 * i * n, *dup = dgate + n;
+    for (size_t j = 0; j < n; j++) {
+      REAL s = 1 / (1 + EXP(-gate[j]));
+      dup[j] = dyi[j] * gate[j] * s;
+      dgate[j] = dyi[j] * up[j] * s * (1 + gate[j] * (1 - s));
+    }
+  }
+}
+
+WIDEST void NAME(rotate)(REAL *restrict x, size_t stride, size_t rows, size_t heads, size_t size,
+                         const int32_t *restrict positions, const REAL *restrict cosines, const REAL *restrict sines,
+                         REAL direction) {
+  size_t half = size / 2;
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *c = cosines + (size_t)positions[i] * half, *s = sines + (size_t)positions[i] * half;
+    for (size_t h = 0; h < heads; h++) {
+      REAL *a = x + i * stride + h * size, *b = a + half;
+      for (size_t j = 0; j < half; j++) {
+        REAL u = a[j], w = b[j], t = s[j] * direction;
+        a[j] = u * c[j] - w * t;
+        b[j] = w * c[j] + u * t;
+      }
+    }
+  }
+}
+
+WIDEST void NAME(add_bias)(REAL *restrict y, const REAL *restrict bias, size_t rows, size_t n) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < n; j++) y[i * n + j] += bias[j];
+  }
+}
+
+WIDEST void NAME(column_sums)(const REAL *restrict x, size_t rows, size_t n, REAL *restrict sums) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < n; j++) sums[j] += x[i * n + j];
+  }
+}
+
+LOCAL REAL NAME(dot)(const REAL *restrict x, const REAL *restrict y, const size_t n) {
+  SUMS
+  REAL sum = 0;
+  for (size_t j = 0; j < n; j++) sum += x[j] * y[j];
+  return sum;
+}
+
+LOCAL void NAME(add_scaled)(REAL a, const REAL *restrict x, REAL *restrict y, const size_t n) {
+#pragma clang fp contract(fast)
+  for (size_t j = 0; j < n; j++) y[j] += a * x[j];
+}
+
+// The softmax of `count` scores in place.
+LOCAL void NAME(softmax)(REAL *restrict p, size_t count) {
+  SUMS
+  REAL largest = p[0], sum = 0;
+  for (size_t j = 1; j < count; j++) largest = p[j] > largest ? p[j] : largest;
+  for (size_t j = 0; j < count; j++) {
+    p[j] = EXP(p[j] - largest);
+    sum += p[j];
+  }
+  REAL r = 1 / sum;
+  for (size_t j = 0; j < count; j++) p[j] *= r;
+}
+
+LOCAL void NAME(attention_of)(const REAL *restrict q, size_t q_stride, const REAL *restrict k, const REAL *restrict v,
+                              size_t kv_stride, REAL *restrict y, size_t y_stride, size_t heads, size_t kv_heads,
+                              const size_t size, REAL scale, attention_segment s, REAL *restrict probabilities,
+                              size_t probability_stride, size_t capacity) {
+  size_t shared = heads / kv_heads, prefix = (size_t)s.prefix_count;
+  for (size_t h = 0; h < heads; h++) {
+    size_t offset = h / shared * size;
+    const REAL *prefix_k = k + (size_t)s.prefix * kv_stride + offset, *own_k = k + (size_t)s.own * kv_stride + offset;
+    const REAL *prefix_v = v + (size_t)s.prefix * kv_stride + offset, *own_v = v + (size_t)s.own * kv_stride + offset;
+    for (size_t i = 0; i < (size_t)s.queries; i++) {
+      size_t row = (size_t)s.query + i, own = (size_t)s.own_offset + i + 1;
+      const REAL *qi = q + row * q_stride + h * size;
+      REAL *yi = y + row * y_stride + h * size, *p = probabilities + row * probability_stride + h * capacity;
+      for (size_t j = 0; j < prefix; j++) p[j] = scale * NAME(dot)(qi, prefix_k + j * kv_stride, size);
+      for (size_t j = 0; j < own; j++) p[prefix + j] = scale * NAME(dot)(qi, own_k + j * kv_stride, size);
+      NAME(softmax)(p, prefix + own);
+      for (size_t d = 0; d < size; d++) yi[d] = 0;
+      for (size_t j = 0; j < prefix; j++) NAME(add_scaled)(p[j], prefix_v + j * kv_stride, yi, size);
+      for (size_t j = 0; j < own; j++) NAME(add_scaled)(p[prefix + j], own_v + j * kv_stride, yi, size);
+    }
+  }
+}
+
+// ds of `count` keys from the probabilities and their gradients: p (dp − Σ p dp), where `sum` is Σ p dp.
+LOCAL void NAME(attention_gradient_at)(const REAL *restrict qi, const REAL *restrict dyi, const REAL *restrict p,
+                                       const REAL *restrict dp, REAL sum, REAL scale, const REAL *restrict k,
+                                       size_t kv_stride, size_t count, const size_t size, REAL *restrict dqi,
+                                       REAL *restrict dk, REAL *restrict dv) {
+  for (size_t j = 0; j < count; j++) {
+    REAL ds = p[j] * (dp[j] - sum) * scale;
+    NAME(add_scaled)(ds, k + j * kv_stride, dqi, size);
+    NAME(add_scaled)(ds, qi, dk + j * kv_stride, size);
+    NAME(add_scaled)(p[j], dyi, dv + j * kv_stride, size);
+  }
+}
+
+LOCAL void NAME(attention_gradient_of)(const REAL *restrict q, size_t q_stride, const REAL *restrict k,
+                                       const REAL *restrict v, size_t kv_stride, const REAL *restrict dy,
+                                       size_t y_stride, size_t heads, size_t kv_heads, const size_t size, REAL scale,
+                                       attention_segment s, const REAL *restrict probabilities,
+                                       size_t probability_stride, size_t capacity, REAL *restrict dq,
+                                       REAL *restrict dk, REAL *restrict dv, REAL *restrict dp) {
+  SUMS
+  size_t shared = heads / kv_heads, prefix = (size_t)s.prefix_count;
+  for (size_t h = 0; h < heads; h++) {
+    size_t of_prefix = (size_t)s.prefix * kv_stride + h / shared * size;
+    size_t of_own = (size_t)s.own * kv_stride + h / shared * size;
+    for (size_t i = 0; i < (size_t)s.queries; i++) {
+      size_t row = (size_t)s.query + i, own = (size_t)s.own_offset + i + 1;
+      const REAL *qi = q + row * q_stride + h * size, *dyi = dy + row * y_stride + h * size;
+      const REAL *p = probabilities + row * probability_stride + h * capacity;
+      REAL *dqi = dq + row * q_stride + h * size, sum = 0;
+      for (size_t j = 0; j < prefix; j++) dp[j] = NAME(dot)(dyi, v + of_prefix + j * kv_stride, size);
+      for (size_t j = 0; j < own; j++) dp[prefix + j] = NAME(dot)(dyi, v + of_own + j * kv_stride, size);
+      for (size_t j = 0; j < prefix + own; j++) sum += p[j] * dp[j];
+      NAME(attention_gradient_at)(qi, dyi, p, dp, sum, scale, k + of_prefix, kv_stride, prefix, size, dqi,
+                                  dk + of_prefix, dv + of_prefix);
+      NAME(attention_gradient_at)(qi, dyi, p + prefix, dp + prefix, sum, scale, k + of_own, kv_stride, own, size, dqi,
+                                  dk + of_own, dv + of_own);
+    }
+  }
+}
+
+// A head size that the compiler knows lets a whole head live in registers.
+#define FOR_HEAD_SIZE(CALL) \
+  switch (size) {           \
+    case 8: CALL(8);        \
+    case 16: CALL(16);      \
+    case 32: CALL(32);      \
+    case 64: CALL(64);      \
+    default: CALL(size);    \
+  }
+
+WIDEST void NAME(attention)(const REAL *q, size_t q_stride, const REAL *k, const REAL *v, size_t kv_stride, REAL *y,
+                            size_t y_stride, size_t heads, size_t kv_heads, size_t size, REAL scale,
+                            const attention_segment *segments, size_t count, REAL *probabilities,
+                            size_t probability_stride, size_t capacity) {
+#define FORWARD(SIZE)                                                                                             \
+  for (size_t i = 0; i < count; i++)                                                                              \
+    NAME(attention_of)(q, q_stride, k, v, kv_stride, y, y_stride, heads, kv_heads, SIZE, scale, segments[i],      \
+                       probabilities, probability_stride, capacity);                                              \
+  break
+  FOR_HEAD_SIZE(FORWARD)
+#undef FORWARD
+}
+
+WIDEST void NAME(attention_gradient)(const REAL *q, size_t q_stride, const REAL *k, const REAL *v, size_t kv_stride,
+                                     const REAL *dy, size_t y_stride, size_t heads, size_t kv_heads, size_t size,
+                                     REAL scale, const attention_segment *segments, size_t count,
+                                     const REAL *probabilities, size_t probability_stride, size_t capacity, REAL *dq,
+                                     REAL *dk, REAL *dv, REAL *scratch) {
+#define BACKWARD(SIZE)                                                                                            \
+  for (size_t i = 0; i < count; i++)                                                                              \
+    NAME(attention_gradient_of)(q, q_stride, k, v, kv_stride, dy, y_stride, heads, kv_heads, SIZE, scale,         \
+                                segments[i], probabilities, probability_stride, capacity, dq, dk, dv, scratch);   \
+  break
+  FOR_HEAD_SIZE(BACKWARD)
+#undef BACKWARD
+}
+#undef FOR_HEAD_SIZE
+
+WIDEST void NAME(log_sum_exp)(const REAL *restrict x, size_t rows, size_t n, REAL *restrict sums,
+                              REAL *restrict entropies) {
+  SUMS
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *xi = x + i * n;
+    REAL largest = xi[0], sum = 0, weighted = 0;
+    for (size_t j = 1; j < n; j++) largest = xi[j] > largest ? xi[j] : largest;
+    for (size_t j = 0; j < n; j++) {
+      REAL e = EXP(xi[j] - largest);
+      sum += e;
+      weighted += e * (xi[j] - largest);
+    }
+    REAL logarithm = LOG(sum);
+    sums[i] = largest + logarithm;
+    if (entropies) entropies[i] = logarithm - weighted / sum;
+  }
+}
+
+WIDEST void NAME(weighted_softmax)(REAL *restrict x, size_t rows, size_t n, const REAL *restrict sums,
+                                   const REAL *restrict weights) {
+  for (size_t i = 0; i < rows; i++) {
+    REAL *xi = x + i * n, sum = sums[i], weight = weights[i];
+    for (size_t j = 0; j < n; j++) xi[j] = weight * EXP(xi[j] - sum);
+  }
+}
+
+void NAME(draw)(const REAL *x, size_t rows, size_t n, const double *uniforms, int32_t *indices,
+                REAL *log_probabilities) {
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *xi = x + i * n;
+    REAL largest = xi[0], normaliser;
+    for (size_t j = 1; j < n; j++) largest = xi[j] > largest ? xi[j] : largest;
+    NAME(log_sum_exp)(xi, 1, n, &normaliser, NULL);
+    double total = 0, sum = 0;
+    for (size_t j = 0; j < n; j++) total += (double)EXP(xi[j] - largest);
+    double threshold = uniforms[i] * total;
+    size_t drawn = 0;
+    // Rounding may leave the sum below the threshold at the end: then the last index of any weight is the one.
+    for (size_t j = 0; j < n; j++) {
+      double weight = (double)EXP(xi[j] - largest);
+      if (weight > 0) drawn = j;
+      sum += weight;
+      if (sum > threshold) break;
+    }
+    indices[i] = (int32_t)drawn;
+    log_probabilities[i] = xi[drawn] - normaliser;
+  }
+}
+
+void NAME(draw_largest)(const REAL *x, size_t rows, size_t n, int32_t *indices, REAL *log_probabilities) {
+  for (size_t i = 0; i < rows; i++) {
+    const REAL *xi = x + i * n;
+    size_t largest = 0;
+    for (size_t j = 1; j < n; j++) largest = xi[j] > xi[largest] ? j : largest;
+    REAL normaliser;
+    NAME(log_sum_exp)(xi, 1, n, &normaliser, NULL);
+    indices[i] = (int32_t)largest;
+    log_probabilities[i] = xi[largest] - normaliser;
+  }
+}
+
+WIDEST void NAME(adamw)(REAL *restrict parameters, const REAL *restrict gradient, REAL *restrict first,
+                        REAL *restrict second, size_t n, REAL decay, REAL beta1, REAL beta2, REAL step_size,
+                        REAL root_correction, REAL epsilon) {
+  for (size_t i = 0; i < n; i++) {
+    REAL g = gradient[i], p = parameters[i] * decay;
+    REAL m = first[i] + (1 - beta1) * (g - first[i]);
+    REAL v = second[i] * beta2 + (1 - beta2) * g * g;
+    first[i] = m;
+    second[i] = v;
+    parameters[i] = p - step_size * m / (SQRT(v) / root_correction + epsilon);
+  }
+}
+
+WIDEST void NAME(accumulate)(const REAL *restrict x, size_t n, REAL *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+WIDEST void NAME(row_norms)(const REAL *restrict x, size_t rows, size_t n, REAL *restrict norms) {
+  for (size_t i = 0; i < rows; i++) norms[i] = SQRT(NAME(dot)(x + i * n, x + i * n, n));
+}
+
+WIDEST void NAME(scale_rows)(const REAL *x, const REAL *factors, size_t rows, size_t n, REAL *y) {
+  for (size_t i = 0; i < rows; i++) {
+    REAL factor = factors[i];
+    for (size_t j = 0; j < n; j++) y[i * n + j] = factor * x[i * n + j];
+  }
+}
+
+WIDEST void NAME(row_dots)(const REAL *restrict x, const REAL *restrict y, size_t rows, size_t n,
+                           REAL *restrict dots) {
+  for (size_t i = 0; i < rows; i++) dots[i] = NAME(dot)(x + i * n, y + i * n, n);
+}
+
+#undef SUMS
+#undef LOCAL

@@ -1,0 +1,122 @@
+import Diagnosis
+import OrderedCollections
+import RunStore
+import Spectra
+
+/// Training runs side by side, step by step: what they earned, and how their weights moved.
+package struct RunComparison: Sendable {
+  /// One run with its analysis.
+  package struct Run: Sendable {
+    package var name: String
+    package var analysis: Analysis
+    package var records: TrainingRecords
+
+    package init(name: String, analysis: Analysis, records: TrainingRecords) {
+      self.name = name
+      self.analysis = analysis
+      self.records = records
+    }
+  }
+
+  private let runs: [Run]
+
+  package init(_ runs: [Run]) { self.runs = runs }
+
+  /// One column of the table, for each run.
+  private enum Quantity: CaseIterable {
+    case reward, accuracy, effectiveRank, overlap, velocity, shift
+
+    var title: String {
+      switch self {
+      case .reward: "reward"
+      case .accuracy: "held-out"
+      case .effectiveRank: "effective rank"
+      case .overlap: "overlap with W₀"
+      case .velocity: "velocity"
+      case .shift: "shift"
+      }
+    }
+  }
+
+  /// A block for each quantity with a column for each run, a line for each checkpoint.
+  package var table: String {
+    var table = TextTable(
+      columns: [("step", .right)] + Quantity.allCases.flatMap { _ in runs.map { ($0.name, .right) } },
+      groups: [("", 1)] + Quantity.allCases.map { ($0.title, runs.count) })
+    for step in steps {
+      table.add(
+        [String(step)]
+          + Quantity.allCases.flatMap { quantity in runs.map { value(quantity, of: $0, at: step)?.brief ?? "–" } })
+    }
+    return table.text
+  }
+
+  /// What the columns are.
+  package var legend: String {
+    """
+    reward: mean since the line before · held-out: accuracy on problems never trained on · effective rank of ΔW since the start, and its \
+    overlap (mean cos²) with the leading singular subspaces of W₀: medians over the modules · velocity ‖δW‖/‖W₀‖ and \
+    first-order shift of singular values: means a step since the line before
+    """
+  }
+
+  /// One line a run: whether its reward collapsed, and when.
+  package var outcome: String {
+    let width = runs.map(\.name.count).max() ?? 0
+    return runs.map { run in
+      let rewards = run.records.records.compactMap { record in
+        record.values["reward"].flatMap { $0 }.map { (step: record.step, reward: $0) }
+      }
+      let name = run.name + String(repeating: " ", count: width - run.name.count)
+      let curve = Self.curve(rewards.map(\.reward))
+      guard let collapse = RewardCollapse(rewards) else { return "\(name)  \(curve)  no collapse" }
+      return "\(name)  \(curve)  collapsed at step \(collapse.onset), from a reward of \(collapse.peak.brief)"
+    }.joined(separator: "\n")
+  }
+
+  /// The steps at which every run has a checkpoint.
+  private var steps: [Int] {
+    let sets = runs.map { Set($0.analysis.rows.map(\.step)) }
+    guard let first = sets.first else { return [] }
+    return sets.dropFirst().reduce(first) { $0.intersection($1) }.sorted()
+  }
+
+  private func value(_ quantity: Quantity, of run: Run, at step: Int) -> Double? {
+    switch quantity {
+    case .reward: mean("reward", of: run, at: step)
+    case .accuracy: run.records.records.first { $0.step == step }?.values["accuracy"].flatMap { $0 }
+    case .velocity: mean("update_velocity", of: run, at: step)
+    case .shift: mean("shift_velocity", of: run, at: step)
+    case .effectiveRank: median(run, step) { $0[.effectiveRank] }
+    case .overlap:
+      median(run, step) { metrics in
+        guard let left = metrics[.leftOverlap], let right = metrics[.rightOverlap] else { return nil }
+        return (left + right) / 2
+      }
+    }
+  }
+
+  /// The mean of a column since the checkpoint before.
+  private func mean(_ column: String, of run: Run, at step: Int) -> Double? {
+    let before = steps.last { $0 < step } ?? -1
+    let values = run.records.records.filter { $0.step > before && $0.step <= step }.compactMap { record in
+      record.values[column].flatMap { $0 }
+    }
+    return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+  }
+
+  private func median(_ run: Run, _ step: Int, of value: (MetricValues) -> Double?) -> Double? {
+    AnalysisSummary.median(
+      run.analysis.rows.filter { $0.step == step && $0.delta == .initial }.compactMap { value($0.metrics) })
+  }
+
+  /// A curve of values from 0 to 1 in one line, a sign for every second value.
+  private static func curve(_ values: [Double]) -> String {
+    let signs = Array("▁▂▃▄▅▆▇█")
+    return String(
+      stride(from: 0, to: values.count, by: 2).map { index in
+        let value = values[index..<min(index + 2, values.count)].reduce(0, +) / Double(min(2, values.count - index))
+        return signs[min(signs.count - 1, max(0, Int(value * Double(signs.count))))]
+      })
+  }
+}

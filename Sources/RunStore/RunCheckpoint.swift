@@ -1,0 +1,55 @@
+import Adapters
+import Weights
+
+/// A checkpoint of a run: the adapter at a step, and which run it belongs to.
+///
+///     /                   format, format_version, step, wall_time, sha256 of the tensors, the identity's attributes, config
+///     /<module>/<tensor>  float32; the module's name keeps its dots
+///
+/// It knows its run, so that the run's index can be made again from any checkpoint.
+package struct RunCheckpoint: Equatable, Sendable {
+  package var identity: RunIdentity
+  package var snapshot: AdapterSnapshot
+  /// When it was taken, in seconds since 1970; nil where unknown. No part of what a run is: two equal runs differ in it.
+  package var wallTime: Double?
+
+  package init(identity: RunIdentity, snapshot: AdapterSnapshot, wallTime: Double? = nil) {
+    self.identity = identity
+    self.snapshot = snapshot
+    self.wallTime = wallTime
+  }
+
+  private static let format = HDF5Format(
+    name: "spectroscope-checkpoint", version: 1, description: "a checkpoint of a run",
+    remedy: "Restore the file from a copy", remedyForOlder: "Restore the file from a copy")
+
+  /// Writes the file whole; throws `.cannotCreate` or `.cannotWrite`.
+  package func write(to path: String) throws(FileError) {
+    try HDF5File.write(to: path) { (root) throws(FileError) in
+      try Self.format.write(to: root)
+      try identity.writeAttributes(to: root)
+      try root.setAttribute("config", identity.configuration.text())
+      try root.setAttribute("step", snapshot.step)
+      if let wallTime { try root.setAttribute("wall_time", wallTime) }
+      try snapshot.write(to: root)
+    }
+  }
+
+  /// Reads the file at `path`, which by its name is that of `step`.
+  ///
+  /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, of another format, of another step or of a newer version.
+  package static func read(from path: String, step: Int) throws(FileError) -> RunCheckpoint {
+    let root = try HDF5File.open(path).root()
+    try format.require(of: root)
+    let stated: Int? = try root.number("step")
+    guard stated == step else {
+      throw root.location.error(
+        "expected step \(step), as the name says, found \(stated.map(String.init) ?? "none")",
+        remedy: "Give the file its name back")
+    }
+    let configuration = try root.text("config") ?? ""
+    return RunCheckpoint(
+      identity: try RunIdentity(attributesOf: root, configuration: configuration),
+      snapshot: try AdapterSnapshot(step: step, from: root), wallTime: try root.number("wall_time"))
+  }
+}

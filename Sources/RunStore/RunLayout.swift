@@ -1,0 +1,59 @@
+import Foundation
+import Weights
+
+/// The names of the files in a run folder.
+///
+///     run.h5                   identity, configuration, the adapter at step 0, links to the checkpoints: see `RunIndex`
+///     checkpoints/00000100.h5  the adapter at a step: see `RunCheckpoint`
+///     training.jsonl           one line a step, appended live: see `TrainingRecords`
+///     training.h5              the same as datasets, as it was at the last checkpoint: see `TrainingFile`
+///     analysis.h5              see `AnalysisFile`
+package enum RunLayout {
+  package static let index = "run.h5"
+  package static let checkpoints = "checkpoints"
+  package static let records = "training.jsonl"
+  package static let training = "training.h5"
+  package static let analysis = "analysis.h5"
+
+  /// The checkpoint at `step`, which is not negative, as a path in the run folder.
+  package static func checkpoint(_ step: Int) -> String {
+    precondition(step >= 0, "a step is not negative")
+    let digits = String(step)
+    return checkpoints + "/" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
+  }
+
+  /// The steps of the checkpoints in a run folder, in ascending order; none where there is no folder of checkpoints.
+  ///
+  /// Throws `.cannotOpen` where that folder cannot be listed.
+  package static func steps(in run: String) throws(FileError) -> [Int] {
+    let folder = run + "/" + checkpoints
+    guard FileManager.default.fileExists(atPath: folder) else { return [] }
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+      throw FileError(.cannotOpen, path: folder, "the folder cannot be listed", remedy: "Check its permissions")
+    }
+    return names.compactMap(step(ofFileNamed:)).sorted()
+  }
+
+  /// The step that the name of a checkpoint's file says; nil for any other name, such as that of a file still being written.
+  static func step(ofFileNamed name: String) -> Int? {
+    guard name.hasSuffix(".h5"), name.utf8.dropLast(3).allSatisfy({ (48...57).contains($0) }),
+      let step = Int(name.dropLast(3)), checkpoint(step) == checkpoints + "/" + name
+    else { return nil }
+    return step
+  }
+
+  /// The run folder that the file at `path` belongs to by its name and place; nil for any other file.
+  package static func run(holding path: String) -> String? {
+    let url = URL(fileURLWithPath: path)
+    let (name, folder) = (url.lastPathComponent, url.deletingLastPathComponent())
+    if [index, records, training].contains(name), RunFolder.isRun(at: folder.path) { return folder.path }
+    guard step(ofFileNamed: name) != nil, folder.lastPathComponent == checkpoints else { return nil }
+    return folder.deletingLastPathComponent().path
+  }
+
+  /// A folder's path without the slashes at its end, so that paths in it read well.
+  static func withoutTrailingSlash(_ path: String) -> String {
+    let end = path.lastIndex { $0 != "/" }
+    return end.map { String(path[...$0]) } ?? path
+  }
+}

@@ -1,0 +1,112 @@
+import Adapters
+import Foundation
+import Synchronization
+import Weights
+
+/// Writes a run folder while the run goes on.
+///
+/// Every file but `training.jsonl` appears whole or not at all, and the folder can be read at any moment: a crash loses at most
+/// the checkpoint being written. It may be used from several threads; one process writes a run.
+package final class RunWriter: Sendable {
+  /// The run folder.
+  package let path: String
+  package let identity: RunIdentity
+  private let initial: AdapterSnapshot
+  private let state: Mutex<State>
+
+  private struct State: ~Copyable {
+    var records: TrainingRecords
+    let log: AppendedFile
+  }
+
+  /// Makes the folder, and in it the checkpoint of step 0 and the index.
+  ///
+  /// - Parameter initial: the adapter at step 0.
+  /// - Parameter wallTime: seconds since 1970.
+  /// - Throws: `.cannotCreate` where the folder cannot be made or already holds a run, `.cannotWrite` where writing fails.
+  package init(
+    creating path: String, identity: RunIdentity, initial: AdapterSnapshot, wallTime: Double? = nil
+  ) throws(FileError) {
+    precondition(initial.step == 0, "a run begins at step 0")
+    let path = RunLayout.withoutTrailingSlash(path)
+    try Self.makeFolder(path)
+    try RunCheckpoint(identity: identity, snapshot: initial, wallTime: wallTime)
+      .write(to: path + "/" + RunLayout.checkpoint(0))
+    try RunIndex.write(identity, initial: initial, in: path)
+    self.path = path
+    self.identity = identity
+    self.initial = initial
+    state = Mutex(State(records: TrainingRecords(), log: try AppendedFile(path: path + "/" + RunLayout.records)))
+  }
+
+  /// Goes on with a run that has begun: makes its index again, and cuts a torn last line off its records.
+  ///
+  /// - Throws: `FileError` where there is no run that can be read, or its folder cannot be written to.
+  package init(continuing path: String) throws(FileError) {
+    let folder = try RunFolder(path: path)
+    Self.removeLeftovers(in: folder.path)
+    let log = try AppendedFile(path: folder.path + "/" + RunLayout.records)
+    try log.cutTornLine()
+    let records = try folder.records()
+    self.path = folder.path
+    identity = folder.identity
+    initial = try folder.initial()
+    state = Mutex(State(records: records, log: log))
+    try RunIndex.write(identity, initial: initial, in: folder.path)
+  }
+
+  /// Writes the adapter at a step as a checkpoint, then renews the index and `training.h5`. A checkpoint of that step is replaced.
+  ///
+  /// - Parameter wallTime: seconds since 1970.
+  /// - Throws: `.cannotCreate` or `.cannotWrite`; what was written before stays as it was.
+  package func write(_ snapshot: AdapterSnapshot, wallTime: Double? = nil) throws(FileError) {
+    try state.withLock { (state) throws(FileError) in
+      try state.log.synchronize()
+      try RunCheckpoint(identity: identity, snapshot: snapshot, wallTime: wallTime)
+        .write(to: path + "/" + RunLayout.checkpoint(snapshot.step))
+      try RunIndex.write(identity, initial: initial, in: path)
+      if state.records.isEmpty { return }
+      try TrainingFile.write(state.records, to: path + "/" + RunLayout.training)
+    }
+  }
+
+  /// Appends the record of a step to `training.jsonl`, at once and as one line.
+  ///
+  /// - Parameter record: a JSON object that begins with `step`, as `TrainingRecords` describes it.
+  /// - Throws: `.cannotWrite`, also for something that is no record.
+  package func append(_ record: JSONValue) throws(FileError) {
+    let checked: TrainingRecords.Record
+    do throws(RecordError) {
+      checked = try TrainingRecords.Record(json: record)
+    } catch {
+      throw FileError(.cannotWrite, path: path + "/" + RunLayout.records, error.problem)
+    }
+    try state.withLock { (state) throws(FileError) in
+      try state.log.append(record.text() + "\n")
+      state.records.add(checked)
+    }
+  }
+
+  private static func makeFolder(_ path: String) throws(FileError) {
+    guard !RunFolder.isRun(at: path), !FileManager.default.fileExists(atPath: path + "/" + RunLayout.records) else {
+      throw FileError(
+        .cannotCreate, path: path, "expected a new folder for the run, found one that holds a run",
+        remedy: "Name another folder, or delete this one if it is not needed")
+    }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path + "/" + RunLayout.checkpoints, withIntermediateDirectories: true)
+    } catch {
+      throw FileError(
+        .cannotCreate, path: path, "the folder of the run cannot be created",
+        remedy: "Check the path and its permissions")
+    }
+    removeLeftovers(in: path)
+  }
+
+  /// Removes what a killed writer of this run has left under temporary names; other files in the folder are not ours.
+  private static func removeLeftovers(in path: String) {
+    PendingFile.removeLeftovers(in: path) { [RunLayout.index, RunLayout.training].contains($0) }
+    PendingFile.removeLeftovers(in: path + "/" + RunLayout.checkpoints) { RunLayout.step(ofFileNamed: $0) != nil }
+  }
+}

@@ -1,0 +1,371 @@
+import Adapters
+import LinearAlgebra
+import RealModule
+
+/// The forward and backward pass of a decoder, each part's two directions side by side, with the memory they need.
+///
+/// It holds no weights: they come with each call, in the flat order of the layout, and are only read. One instance serves one thread
+/// at a time. Cost of a forward pass about 2 flops, of a backward pass about 4, for each weight and row.
+package final class Decoder<S: TransformerScalar> {
+  package let layout: DecoderLayout
+  private let c: DecoderConfiguration
+  private let kernels = S.kernels
+  /// maximumLength × headSize/2.
+  private let cosines: [S]
+  private let sines: [S]
+
+  private let layers: [LayerActivations<S>]
+  private let gradients = ActivationGradients<S>()
+  /// What leaves the last layer.
+  private let last = Buffer<S>()
+  /// The rows of `last` whose logits are wanted, their 1/rms, and the normalised rows.
+  private let gathered = Buffer<S>(), finalInverse = Buffer<S>(), normalized = Buffer<S>()
+  private let dNormalized = Buffer<S>(), dGathered = Buffer<S>()
+  /// Factored gradients: rows × rank.
+  private let inner = Buffer<S>()
+  private let logitsBuffer = Buffer<S>()
+  private var batch = PackedBatch()
+  private var temperature: S = 1
+
+  package init(_ layout: DecoderLayout) {
+    self.layout = layout
+    c = layout.configuration
+    let half = c.headSize / 2
+    let frequencies = (0..<half).map { Double.pow(layout.configuration.ropeTheta, -Double($0) / Double(half)) }
+    let angles: [Double] = (0..<c.maximumLength).flatMap { position in frequencies.map { Double(position) * $0 } }
+    cosines = angles.map { S(Double.cos($0)) }
+    sines = angles.map { S(Double.sin($0)) }
+    layers = (0..<c.layerCount).map { _ in LayerActivations() }
+  }
+
+  /// The logits of the wanted rows, outputs × vocabularySize, divided by the temperature; the backward pass takes their gradient
+  /// from here.
+  package var logits: UnsafeMutablePointer<S> { logitsBuffer.pointer }
+
+  /// The number of rows of `logits`.
+  package var outputCount: Int { batch.outputs.count }
+
+  /// The number of columns of `logits`.
+  package var vocabularySize: Int { c.vocabularySize }
+
+  /// Which factor of a product is transposed.
+  private enum Transposed { case neither, first, second }
+
+  /// c = op(a)·op(b) (+ c), row-major with the given row strides, of m × n with the inner dimension k.
+  private func multiply(
+    _ a: UnsafePointer<S>, _ lda: Int, _ isTransposed: Transposed, _ b: UnsafePointer<S>, _ ldb: Int,
+    _ m: Int, _ n: Int, _ k: Int, into result: UnsafeMutablePointer<S>, _ ldc: Int, alpha: S = 1,
+    adding: Bool = false
+  ) {
+    S.gemm(
+      isTransposed == .first, isTransposed == .second, m, n, k, alpha, a, lda, b, ldb, adding ? 1 : 0, result, ldc)
+  }
+
+  /// y = x·Wᵀ (+ y).
+  private func apply(
+    _ w: UnsafePointer<S>, rows: Int, columns: Int, to x: UnsafePointer<S>, count: Int,
+    into y: UnsafeMutablePointer<S>, adding: Bool = false
+  ) {
+    multiply(x, columns, .second, w, columns, count, rows, columns, into: y, rows, adding: adding)
+  }
+
+  /// dx = dy·W (+ dx).
+  private func applyTransposed(
+    _ w: UnsafePointer<S>, rows: Int, columns: Int, to dy: UnsafePointer<S>, count: Int,
+    into dx: UnsafeMutablePointer<S>, adding: Bool = false
+  ) {
+    multiply(dy, rows, .neither, w, columns, count, columns, rows, into: dx, columns, adding: adding)
+  }
+}
+
+// MARK: - The whole
+
+extension Decoder {
+  /// Computes `logits` of the batch's outputs.
+  ///
+  /// - Parameter weights: all parameters in the order of the layout.
+  package func forward(_ weights: UnsafePointer<S>, _ batch: PackedBatch, temperature: Double = 1) {
+    forward(weights, batch, cache: nil, temperature: temperature)
+  }
+
+  func forward(
+    _ weights: UnsafePointer<S>, _ batch: PackedBatch, cache: KeyValueCache<S>?, temperature: Double
+  ) {
+    self.batch = batch
+    self.temperature = S(temperature)
+    let n = batch.rows
+    precondition(batch.positions.allSatisfy { $0 < c.maximumLength }, "a sequence is longer than the model's maximum")
+    last.reserve(n * c.hiddenSize)
+    for layer in layers { layer.reserve(rows: n, mostKeys: batch.mostKeys, c) }
+    embed(weights)
+    for index in layers.indices {
+      attend(weights, index, cache)
+      feedForward(weights, index)
+    }
+    project(weights)
+  }
+
+  /// Adds the gradients that `plan` wants to `sink`, from the gradient of the loss with respect to the logits, which stands in `logits`.
+  ///
+  /// - Parameter factors: the adapter's parameters, where the plan has factored layers.
+  package func backward(
+    _ weights: UnsafePointer<S>, plan: GradientPlan, factors: UnsafePointer<S>?, into sink: GradientSink<S>
+  ) {
+    guard let first = plan.firstLayer else { return }
+    gradients.reserve(rows: batch.rows, mostKeys: batch.mostKeys, c)
+    let target = Target(plan: plan, weights: weights, factors: factors, sink: sink)
+    projectBackward(target)
+    for index in layers.indices.reversed() where index >= first {
+      feedForwardBackward(target, index)
+      attendBackward(target, index, isLast: index == first && !plan.wantsRest)
+    }
+    if plan.wantsRest { embedBackward(target) }
+  }
+
+  /// What a backward pass reads and writes beside activations.
+  private struct Target {
+    let plan: GradientPlan
+    let weights: UnsafePointer<S>
+    let factors: UnsafePointer<S>?
+    let sink: GradientSink<S>
+
+    /// Where the gradient of the parameters at `offset` is summed.
+    func gradient(at offset: Int) -> UnsafeMutablePointer<S> { sink.dense.pointer + offset }
+
+    /// The same, where gradients beside those of linear layers are wanted.
+    func rest(at offset: Int?) -> UnsafeMutablePointer<S>? {
+      guard plan.wantsRest, let offset else { return nil }
+      return gradient(at: offset)
+    }
+  }
+}
+
+// MARK: - Embedding
+
+extension Decoder {
+  private func embed(_ weights: UnsafePointer<S>) {
+    let out = layers.first?.input.pointer ?? last.pointer
+    let d = c.hiddenSize
+    for (row, token) in batch.tokens.enumerated() {
+      (out + row * d).update(from: weights + layout.embedding + Int(token) * d, count: d)
+    }
+  }
+
+  private func embedBackward(_ target: Target) {
+    let d = c.hiddenSize
+    for (row, token) in batch.tokens.enumerated() {
+      kernels.accumulate(
+        gradients.stream.pointer + row * d, d, target.gradient(at: layout.embedding + Int(token) * d))
+    }
+  }
+}
+
+// MARK: - Attention
+
+extension Decoder {
+  /// middle = input + o(attention(rmsNorm(input))).
+  private func attend(_ w: UnsafePointer<S>, _ index: Int, _ cache: KeyValueCache<S>?) {
+    let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
+    let (d, width) = (c.hiddenSize, c.querySize + 2 * c.keyValueSize)
+    kernels.rmsNorm(
+      layer.input.pointer, w + at.attentionNorm, S(c.normEpsilon), n, d, layer.attentionInput.pointer,
+      layer.attentionInverse.pointer)
+    let qkv = layer.queryKeyValue.pointer
+    apply(
+      w + at.queryKeyValue, rows: width, columns: d, to: layer.attentionInput.pointer, count: n, into: qkv)
+    if let bias = at.queryKeyValueBias { kernels.addBias(qkv, w + bias, n, width) }
+    rotate(qkv, direction: 1)
+    let (keys, stride) = cache.map { store(qkv, in: $0.layers[index].pointer) } ?? (qkv + c.querySize, width)
+    kernels.attention(
+      qkv, width, keys, keys + c.keyValueSize, stride, layer.attended.pointer, c.querySize, c.headCount,
+      c.keyValueHeadCount, c.headSize, scoreScale, batch.segments, batch.segments.count,
+      layer.probabilities.pointer, c.headCount * batch.mostKeys, batch.mostKeys)
+    layer.middle.pointer.update(from: layer.input.pointer, count: n * d)
+    apply(
+      w + at.output, rows: d, columns: c.querySize, to: layer.attended.pointer, count: n, into: layer.middle.pointer,
+      adding: true)
+    if let bias = at.outputBias { kernels.addBias(layer.middle.pointer, w + bias, n, d) }
+  }
+
+  private func attendBackward(_ target: Target, _ index: Int, isLast: Bool) {
+    let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
+    let (d, width) = (c.hiddenSize, c.querySize + 2 * c.keyValueSize)
+    let (stream, dqkv) = (gradients.stream.pointer, gradients.queryKeyValue.pointer)
+    if let bias = target.rest(at: at.outputBias) { kernels.columnSums(stream, n, d, bias) }
+    addGradients(
+      target, [(index * 7 + 3, d)], at: at.output, columns: c.querySize, of: stream, from: layer.attended.pointer)
+    applyTransposed(
+      target.weights + at.output, rows: d, columns: c.querySize, to: stream, count: n,
+      into: gradients.attended.pointer)
+    let qkv = layer.queryKeyValue.pointer
+    gradients.queryKeyValue.zero(n * width)
+    kernels.attentionGradient(
+      qkv, width, qkv + c.querySize, qkv + c.querySize + c.keyValueSize, width, gradients.attended.pointer,
+      c.querySize, c.headCount, c.keyValueHeadCount, c.headSize, scoreScale, batch.segments, batch.segments.count,
+      layer.probabilities.pointer, c.headCount * batch.mostKeys, batch.mostKeys, dqkv, dqkv + c.querySize,
+      dqkv + c.querySize + c.keyValueSize, gradients.scores.pointer)
+    rotate(dqkv, direction: -1)
+    if let bias = target.rest(at: at.queryKeyValueBias) { kernels.columnSums(dqkv, n, width, bias) }
+    addGradients(
+      target, [(index * 7, c.querySize), (index * 7 + 1, c.keyValueSize), (index * 7 + 2, c.keyValueSize)],
+      at: at.queryKeyValue, columns: d, of: dqkv, from: layer.attentionInput.pointer)
+    // Below the first layer that trains nothing needs a gradient.
+    if isLast { return }
+    let dInput = gradients.blockInput.pointer
+    applyTransposed(target.weights + at.queryKeyValue, rows: width, columns: d, to: dqkv, count: n, into: dInput)
+    kernels.rmsNormGradient(
+      dInput, layer.input.pointer, target.weights + at.attentionNorm, layer.attentionInverse.pointer, n, d, stream,
+      target.rest(at: at.attentionNorm))
+  }
+
+  private var scoreScale: S { 1 / S(c.headSize).squareRoot() }
+
+  /// Turns queries and keys, whose heads follow each other.
+  private func rotate(_ qkv: UnsafeMutablePointer<S>, direction: S) {
+    kernels.rotate(
+      qkv, c.querySize + 2 * c.keyValueSize, batch.rows, c.headCount + c.keyValueHeadCount, c.headSize,
+      batch.positions, cosines, sines, direction)
+  }
+
+  /// Puts the batch's keys and values into their rows of the cache; returns where its keys begin, and its row stride.
+  private func store(_ qkv: UnsafePointer<S>, in cache: UnsafeMutablePointer<S>) -> (UnsafeMutablePointer<S>, Int) {
+    let width = 2 * c.keyValueSize
+    for (row, cacheRow) in batch.cacheRows.enumerated() {
+      (cache + cacheRow * width).update(from: qkv + row * (c.querySize + width) + c.querySize, count: width)
+    }
+    return (cache, width)
+  }
+}
+
+// MARK: - Feed-forward
+
+extension Decoder {
+  /// The next layer's input = middle + down(silu(gate) · up) of rmsNorm(middle).
+  private func feedForward(_ w: UnsafePointer<S>, _ index: Int) {
+    let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
+    let (d, inner) = (c.hiddenSize, c.intermediateSize)
+    kernels.rmsNorm(
+      layer.middle.pointer, w + at.feedForwardNorm, S(c.normEpsilon), n, d, layer.feedForwardInput.pointer,
+      layer.feedForwardInverse.pointer)
+    apply(
+      w + at.gateUp, rows: 2 * inner, columns: d, to: layer.feedForwardInput.pointer, count: n,
+      into: layer.gateUp.pointer)
+    kernels.swiglu(layer.gateUp.pointer, n, inner, layer.gated.pointer)
+    let out = index + 1 < layers.count ? layers[index + 1].input.pointer : last.pointer
+    out.update(from: layer.middle.pointer, count: n * d)
+    apply(w + at.down, rows: d, columns: inner, to: layer.gated.pointer, count: n, into: out, adding: true)
+  }
+
+  private func feedForwardBackward(_ target: Target, _ index: Int) {
+    let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
+    let (d, inner) = (c.hiddenSize, c.intermediateSize)
+    let (stream, dInput) = (gradients.stream.pointer, gradients.blockInput.pointer)
+    addGradients(
+      target, [(index * 7 + 6, d)], at: at.down, columns: inner, of: stream, from: layer.gated.pointer)
+    applyTransposed(
+      target.weights + at.down, rows: d, columns: inner, to: stream, count: n, into: gradients.gated.pointer)
+    kernels.swigluGradient(layer.gateUp.pointer, gradients.gated.pointer, n, inner, gradients.gateUp.pointer)
+    addGradients(
+      target, [(index * 7 + 4, inner), (index * 7 + 5, inner)], at: at.gateUp, columns: d,
+      of: gradients.gateUp.pointer, from: layer.feedForwardInput.pointer)
+    applyTransposed(
+      target.weights + at.gateUp, rows: 2 * inner, columns: d, to: gradients.gateUp.pointer, count: n, into: dInput)
+    kernels.rmsNormGradient(
+      dInput, layer.middle.pointer, target.weights + at.feedForwardNorm, layer.feedForwardInverse.pointer, n, d,
+      stream, target.rest(at: at.feedForwardNorm))
+  }
+}
+
+// MARK: - Output head
+
+extension Decoder {
+  /// logits = head(rmsNorm(last)) / temperature, of the wanted rows alone.
+  private func project(_ w: UnsafePointer<S>) {
+    let (d, count) = (c.hiddenSize, outputCount)
+    for buffer in [gathered, normalized] { buffer.reserve(count * d) }
+    finalInverse.reserve(count)
+    logitsBuffer.reserve(count * c.vocabularySize)
+    for (i, row) in batch.outputs.enumerated() {
+      (gathered.pointer + i * d).update(from: last.pointer + row * d, count: d)
+    }
+    kernels.rmsNorm(
+      gathered.pointer, w + layout.finalNorm, S(c.normEpsilon), count, d, normalized.pointer, finalInverse.pointer)
+    multiply(
+      normalized.pointer, d, .second, w + layout.head, d, count, c.vocabularySize, d, into: logits,
+      c.vocabularySize, alpha: 1 / temperature)
+  }
+
+  private func projectBackward(_ target: Target) {
+    let (d, v, count) = (c.hiddenSize, c.vocabularySize, outputCount)
+    let w = target.weights
+    if let head = target.rest(at: layout.head) {
+      multiply(
+        logits, v, .first, normalized.pointer, d, v, d, count, into: head, d, alpha: 1 / temperature,
+        adding: true)
+    }
+    dNormalized.reserve(count * d)
+    dGathered.reserve(count * d)
+    multiply(logits, v, .neither, w + layout.head, d, count, d, v, into: dNormalized.pointer, d, alpha: 1 / temperature)
+    dGathered.zero(count * d)
+    kernels.rmsNormGradient(
+      dNormalized.pointer, gathered.pointer, w + layout.finalNorm, finalInverse.pointer, count, d, dGathered.pointer,
+      target.rest(at: layout.finalNorm))
+    gradients.stream.zero(batch.rows * d)
+    for (i, row) in batch.outputs.enumerated() {
+      (gradients.stream.pointer + row * d).update(from: dGathered.pointer + i * d, count: d)
+    }
+  }
+}
+
+// MARK: - Gradients of linear layers
+
+extension Decoder {
+  /// Adds what is wanted of linear layers that share their input x and lie one behind the other from `offset` on.
+  ///
+  /// - Parameter parts: the number of each in the plan, and its rows; dy holds them side by side.
+  private func addGradients(
+    _ target: Target, _ parts: [(number: Int, rows: Int)], at offset: Int, columns: Int, of dy: UnsafePointer<S>,
+    from x: UnsafePointer<S>
+  ) {
+    let width = parts.reduce(0) { $0 + $1.rows }
+    if parts.allSatisfy({ target.plan.linear[$0.number] == .dense }) {
+      multiply(
+        dy, width, .first, x, columns, width, columns, batch.rows, into: target.gradient(at: offset),
+        columns, adding: true)
+      return
+    }
+    var first = 0
+    for (number, rows) in parts {
+      switch target.plan.linear[number] {
+      case .none: break
+      case .dense:
+        multiply(
+          dy + first, width, .first, x, columns, rows, columns, batch.rows,
+          into: target.gradient(at: offset + first * columns), columns, adding: true)
+      case .factored(let span):
+        addFactorGradients(target, span, rows: rows, columns: columns, of: dy + first, stride: width, from: x)
+      }
+      first += rows
+    }
+  }
+
+  /// ∂B = s·dyᵀ·(x·Aᵀ) and ∂A = s·(dy·B)ᵀ·x (Hu et al. 2021): 4·(rows + columns)·rank flops a token where the dense gradient
+  /// takes 2·rows·columns.
+  private func addFactorGradients(
+    _ target: Target, _ span: FactorSpan, rows: Int, columns: Int, of dy: UnsafePointer<S>, stride: Int,
+    from x: UnsafePointer<S>
+  ) {
+    let (r, n, s) = (span.rank, batch.rows, S(span.scaling))
+    let (a, b) = (target.factors! + span.a, target.factors! + span.b)
+    let sink = target.sink.factors.pointer
+    let t = inner.reserve(n * r)
+    if span.trainsB {
+      multiply(x, columns, .second, a, columns, n, r, columns, into: t, r)
+      multiply(dy, stride, .first, t, r, rows, r, n, into: sink + span.b, r, alpha: s, adding: true)
+    }
+    if span.trainsA {
+      multiply(dy, stride, .neither, b, r, n, r, rows, into: t, r)
+      multiply(t, r, .first, x, columns, r, columns, n, into: sink + span.a, columns, alpha: s, adding: true)
+    }
+  }
+}

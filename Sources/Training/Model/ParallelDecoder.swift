@@ -1,0 +1,93 @@
+import LinearAlgebra
+
+/// Decoders side by side on several threads.
+///
+/// Work is cut into a fixed number of lanes whose results are put together in order, so that the number of threads changes nothing
+/// but time.
+package final class ParallelDecoder<S: TransformerScalar> {
+  package let layout: DecoderLayout
+  package let threads: Int
+  private let plan: GradientPlan
+  private let lanes: [Lane<S>]
+
+  private static var laneCount: Int { 4 }
+
+  /// - Parameter factorCount: how many parameters an adapter has, for the factored gradients of `plan`.
+  package init(_ layout: DecoderLayout, plan: GradientPlan, factorCount: Int, threads: Int) {
+    self.layout = layout
+    self.threads = threads
+    self.plan = plan
+    let needsDense = plan.wantsRest || plan.linear.contains(.dense)
+    lanes = (0..<Self.laneCount).map { _ in
+      Lane(layout, denseCount: needsDense ? layout.count : 0, factorCount: factorCount)
+    }
+  }
+
+  /// Runs `body` for each lane with its number, on at most `threads` threads.
+  private func forEachLane(_ body: @escaping @Sendable (Int, Lane<S>) -> Void) {
+    if threads == 1 {
+      for (index, lane) in lanes.enumerated() { body(index, lane) }
+    } else {
+      // The body throws nothing, and nothing stops it.
+      try! forEachConcurrently(Array(lanes.enumerated()), workers: threads) { body($0.offset, $0.element) }
+    }
+  }
+
+  /// Draws completions of every request.
+  package func sample(
+    _ weights: Buffer<S>, _ requests: [SamplingRequest], _ options: SamplingOptions
+  ) -> [[Completion<S>]] {
+    let count = lanes.count
+    let bounds = (0...count).map { $0 * requests.count / count }
+    let results = Buffer<[[Completion<S>]]>(count)
+    results.pointer.initialize(repeating: [], count: count)
+    defer { results.pointer.deinitialize(count: count) }
+    forEachLane { index, lane in
+      let part = requests[bounds[index]..<bounds[index + 1]]
+      if !part.isEmpty { results.pointer[index] = lane.sample(weights.pointer, part, options) }
+    }
+    return results.array(count).flatMap { $0 }
+  }
+
+  /// The log-probability of every token of the batch's completions, and the entropy in nats of the distribution it was drawn from.
+  package func score(
+    _ weights: Buffer<S>, _ batch: CompletionBatch, temperature: Double
+  ) -> (logProbabilities: [S], entropies: [S]) {
+    let parts = batch.lanes(lanes.count)
+    let (logProbabilities, entropies) = (Buffer<S>(batch.tokenCount), Buffer<S>(batch.tokenCount))
+    forEachLane { index, lane in
+      lane.score(
+        weights.pointer, batch, groups: parts[index], temperature: temperature,
+        logProbabilities: logProbabilities.pointer, entropies: entropies.pointer)
+    }
+    return (logProbabilities.array(batch.tokenCount), entropies.array(batch.tokenCount))
+  }
+
+  /// The gradient of a loss that is a sum over tokens of functions of their log-probability, and those log-probabilities.
+  ///
+  /// - Parameters:
+  ///   - factors: the adapter's parameters.
+  ///   - slope: ∂loss/∂logProbability of the token of that number, from its log-probability.
+  package func gradient(
+    _ weights: Buffer<S>, factors: [S], _ batch: CompletionBatch, temperature: Double,
+    slope: @escaping @Sendable (Int, S) -> S
+  ) -> (sum: GradientSink<S>, logProbabilities: [S]) {
+    let (plan, parts) = (plan, batch.lanes(lanes.count))
+    let (logProbabilities, slopes) = (Buffer<S>(batch.tokenCount), Buffer<S>(batch.tokenCount))
+    forEachLane { index, lane in
+      lane.sink.clear()
+      lane.score(
+        weights.pointer, batch, groups: parts[index], temperature: temperature,
+        logProbabilities: logProbabilities.pointer, entropies: nil
+      ) { pass in
+        for target in pass.targets {
+          slopes.pointer[target.number] = slope(target.number, logProbabilities.pointer[target.number])
+        }
+        lane.addGradient(weights.pointer, of: pass, coefficients: slopes.pointer, plan: plan, factors: factors)
+      }
+    }
+    let sum = lanes[0].sink
+    for lane in lanes.dropFirst() { sum.add(lane.sink) }
+    return (sum, logProbabilities.array(batch.tokenCount))
+  }
+}

@@ -1,0 +1,262 @@
+import Adapters
+import Foundation
+import LinearAlgebra
+import OrderedCollections
+import Weights
+
+/// One training run: from a base and a configuration to checkpoints and records, which an observer receives.
+package final class Trainer {
+  package let configuration: TrainingConfiguration
+  package let model: AdaptedModel<Float>
+  private let tokenizer: CharacterTokenizer
+  private let task: any VerifiableTask
+  private let heldOut: HeldOutSet
+  private let accuracy: Evaluation
+  private let retention: Evaluation
+  private let observer: any TrainingObserver
+  private var optimizer: AdamW<Float>
+  private var velocityMeter: VelocityMeter<Float>
+  private var previousKL: Double?
+
+  /// Adapts the base; nothing is trained yet.
+  ///
+  /// - Parameter threads: how many to work with; it changes nothing but time.
+  /// - Throws: `TrainingError` where the configuration does not fit the base.
+  package init(
+    _ configuration: TrainingConfiguration, base: PretrainedModel, threads: Int, observer: any TrainingObserver
+  ) throws(TrainingError) {
+    self.configuration = configuration
+    self.observer = observer
+    guard let tokenizer = base.tokenizer else { throw .noTokenizer(base: configuration.base) }
+    guard let task = TaskRegistry.task(named: configuration.task) else { throw .unknownTask(configuration.task) }
+    (self.tokenizer, self.task) = (tokenizer, task)
+    heldOut = HeldOutSet(of: task, count: configuration.heldOutCount)
+    accuracy = Evaluation(heldOut, of: task, tokenizer: tokenizer, temperature: configuration.temperature)
+    let other = StringOperations()
+    retention = Evaluation(
+      HeldOutSet(of: other, count: configuration.retentionCount), of: other, tokenizer: tokenizer, temperature: 0)
+    try Self.check(configuration, base, task)
+    do throws(LinearAlgebraError) {
+      let adapters = try AdapterSet<Float>(
+        method: configuration.method, options: configuration.adapter, targets: configuration.targets,
+        layout: base.layout, base: base.parameters, seed: configuration.seed)
+      model = AdaptedModel(layout: base.layout, base: base.parameters, adapters: adapters, threads: threads)
+      velocityMeter = try VelocityMeter(model)
+    } catch {
+      throw .start(configuration.method, "\(error)")
+    }
+    optimizer = AdamW(count: model.adapters.parameters.count, options: configuration.optimizer)
+    try Self.checkStart(model.adapters, base)
+  }
+}
+
+// MARK: - Checking
+
+extension Trainer {
+  private static func check(
+    _ configuration: TrainingConfiguration, _ base: PretrainedModel, _ task: any VerifiableTask
+  ) throws(TrainingError) {
+    let length = task.maximumPromptLength + task.maximumResponseLength
+    guard length <= base.configuration.maximumLength else {
+      throw .tooLong(task: task.name, length: length, maximum: base.configuration.maximumLength)
+    }
+    let targets = base.layout.linearEntries.filter { entry in
+      configuration.targets.contains { entry.module.hasSuffix("." + $0) }
+    }
+    guard !targets.isEmpty else { throw .noTargets(configuration.targets) }
+    if configuration.method == .full { return }
+    for entry in targets where configuration.adapter.rank > entry.shape.min()! {
+      throw .rankTooLarge(rank: configuration.adapter.rank, module: entry.module, maximum: entry.shape.min()!)
+    }
+  }
+
+  /// Every method starts at the base: ‖W_eff(0) − W₀‖/‖W₀‖ < 1e-6, some ten roundings of Float32.
+  private static func checkStart(
+    _ adapters: AdapterSet<Float>, _ base: PretrainedModel
+  ) throws(TrainingError) {
+    let (module, distance): (String, Double)
+    do throws(LinearAlgebraError) {
+      (module, distance) = try adapters.largestDistance(from: base.parameters)
+    } catch {
+      throw .start(adapters.method, "\(error)")
+    }
+    guard distance < 1e-6 else { throw .startIsOff(adapters.method, module: module, distance: distance) }
+  }
+}
+
+// MARK: - The run
+
+extension Trainer {
+  /// How a run ended.
+  package enum Ending: Equatable, Sendable {
+    case finished
+    /// The observer wished it.
+    case stoppedByObserver(step: Int)
+    /// `shouldStop` wished it.
+    case interrupted(step: Int)
+  }
+
+  /// Trains. The last step always has a checkpoint.
+  ///
+  /// - Throws: `TrainingError` where a problem does not fit the base's vocabulary; what the observer throws.
+  package func run(shouldStop: () -> Bool = { false }) throws -> Ending {
+    try observer.didStart(model.adapters.snapshot(step: 0))
+    var first = TrainingRecord(step: 0)
+    try evaluate(&first)
+    try observer.didFinish(first)
+    for step in stride(from: 1, through: configuration.steps, by: 1) {
+      let began = Date()
+      var record = TrainingRecord(step: step)
+      record["learning_rate"] = configuration.learningRate(at: step)
+      let directive = try train(step, &record)
+      let isLast = step == configuration.steps || directive == .stop || shouldStop()
+      let isCheckpoint = isLast || step % configuration.checkpointEvery == 0
+      if isCheckpoint { try evaluate(&record) }
+      record["seconds"] = Date().timeIntervalSince(began)
+      try observer.didFinish(record)
+      if isCheckpoint {
+        velocityMeter.refreshFrames(model)
+        try observer.didReachCheckpoint(model.adapters.snapshot(step: step))
+      }
+      if directive == .stop { return .stoppedByObserver(step: step) }
+      if isLast, step < configuration.steps { return .interrupted(step: step) }
+    }
+    return .finished
+  }
+
+  private func evaluate(_ record: inout TrainingRecord) throws(TrainingError) {
+    do throws(TokenizationError) {
+      record["accuracy"] = try accuracy.accuracy(of: model)
+      record["retention"] = try retention.accuracy(of: model)
+    } catch {
+      throw .tokenization(error)
+    }
+  }
+
+  private func train(_ step: Int, _ record: inout TrainingRecord) throws -> TrainingDirective {
+    switch configuration.objective {
+    case .grpo: try reinforce(step, &record)
+    case .sft: try imitate(step, &record)
+    }
+    guard configuration.telemetry.measuresVelocity else { return .goOn }
+    let velocity = try velocityMeter.measure(model.adapters)
+    record["step_norm"] = velocity.norm
+    record["update_velocity"] = velocity.relativeNorm
+    record["shift_velocity"] = velocity.relativeShift
+    for module in velocity.modules {
+      record.moduleColumns["update_velocity_by_module", default: [:]][module.path] = module.norm / module.baseNorm
+      if let shift = module.shift {
+        record.moduleColumns["shift_velocity_by_module", default: [:]][module.path] = shift / module.baseNorm
+      }
+    }
+    return try observer.didUpdate(step: step, velocity: velocity)
+  }
+
+  /// Clips the gradient and moves the adapters against it; a gradient that is not finite moves nothing. Returns its norm.
+  private func move(against gradient: [Float], at step: Int) -> Double {
+    var gradient = gradient
+    let norm = clipNorm(of: &gradient, to: configuration.maximumGradientNorm)
+    guard norm.isFinite else { return norm }
+    optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: configuration.learningRate(at: step))
+    model.refresh()
+    return norm
+  }
+}
+
+// MARK: - Reinforcement
+
+extension Trainer {
+  private func reinforce(_ step: Int, _ record: inout TrainingRecord) throws(TrainingError) {
+    let rollout = try rollout(step)
+    rollout.describe(&record)
+    var references: [Float]?
+    if configuration.telemetry.measuresKL || configuration.policyLoss.klCoefficient > 0 {
+      let scores = model.score(rollout.batch, with: .base, temperature: configuration.temperature)
+      references = scores.logProbabilities
+      describeKL(rollout, scores.logProbabilities, &record)
+    }
+    guard var update = PolicyUpdate(rollout, references: references, configuration.policyLoss) else {
+      // Nothing to learn: a step on the optimiser's momentum alone would still move the weights.
+      return
+    }
+    var (losses, norms, low, high) = ([Double](), [Double](), [Double](), [Double]())
+    for _ in 0..<configuration.updatesPerRollout {
+      let (gradient, loss, clippedLow, clippedHigh) = update.gradient(model, temperature: configuration.temperature)
+      losses.append(loss)
+      low.append(clippedLow)
+      high.append(clippedHigh)
+      norms.append(move(against: gradient, at: step))
+    }
+    record["loss"] = mean(losses)
+    record["grad_norm"] = mean(norms)
+    record["clip_ratio_low_mean"] = mean(low)
+    record["clip_ratio_high_mean"] = mean(high)
+    record["clip_ratio_region_mean"] = mean(low) + mean(high)
+  }
+
+  private func rollout(_ step: Int) throws(TrainingError) -> Rollout {
+    var generator = SeededGenerator(stream: .problems, configuration.seed, step)
+    let problems = (0..<configuration.prompts).map { _ in drawProblem(&generator) }
+    let generators = problems.indices.map { prompt in
+      (0..<configuration.groupSize).map {
+        SeededGenerator(stream: .samples, configuration.seed, step, prompt, $0)
+      }
+    }
+    let options = SamplingOptions(
+      temperature: configuration.temperature, maximumLength: task.maximumResponseLength, endToken: tokenizer.eos)
+    do throws(TokenizationError) {
+      return try Rollout(
+        of: problems, task: task, tokenizer: tokenizer, model: model, generators: generators, options: options)
+    } catch {
+      throw .tokenization(error)
+    }
+  }
+
+  private func drawProblem(_ generator: inout SeededGenerator) -> Problem {
+    task.problem(&generator, excluding: heldOut)
+  }
+
+  private func describeKL(_ rollout: Rollout, _ references: [Float], _ record: inout TrainingRecord) {
+    let k3 = zip(rollout.drawnLogProbabilities, references).map {
+      TokenLoss.k3(now: Double($0), reference: Double($1))
+    }
+    let kl = mean(k3)
+    record["kl"] = kl
+    record["kl_increment"] = previousKL.map { kl - $0 }
+    previousKL = kl
+  }
+}
+
+// MARK: - Imitation
+
+extension Trainer {
+  /// One step of supervised learning on as many responses as a rollout would have; the loss is their mean negative log-likelihood a
+  /// token.
+  private func imitate(_ step: Int, _ record: inout TrainingRecord) throws(TrainingError) {
+    var generator = SeededGenerator(stream: .problems, configuration.seed, step)
+    let count = configuration.prompts * configuration.groupSize
+    let examples = (0..<count).map { _ in task.example(&generator, excluding: heldOut) }
+    let batch: CompletionBatch
+    do throws(TokenizationError) {
+      batch = try CompletionBatch(examples, tokenizer)
+    } catch {
+      throw .tokenization(error)
+    }
+    let slope = -1 / Float(batch.tokenCount)
+    let (gradient, logProbabilities) = model.gradient(batch, slope: { _, _ in slope })
+    record["loss"] = -mean(logProbabilities.map(Double.init))
+    record["grad_norm"] = move(against: gradient, at: step)
+  }
+}
+
+extension CompletionBatch {
+  /// The examples' prompts, each with its one response and the token that ends it.
+  init(_ examples: [SupervisedExample], _ tokenizer: CharacterTokenizer) throws(TokenizationError) {
+    self.init(
+      try examples.map { example throws(TokenizationError) in
+        TokenGroup(
+          prompt: try tokenizer.encode(example.prompt),
+          completions: [try tokenizer.encode(example.response) + [tokenizer.eos]])
+      })
+  }
+}

@@ -1,0 +1,112 @@
+import Adapters
+import LinearAlgebra
+
+/// How far one update moved the weights, δW = W_eff(after) − W_eff(before).
+package struct UpdateVelocity: Equatable, Sendable {
+  /// One module's share.
+  package struct Module: Equatable, Sendable {
+    package var path: String
+    /// ‖δW‖_F, exact to Float64: from the factors where δW has low rank.
+    package var norm: Double
+    /// (Σ (u_jᵀ δW v_j)²)^½ over frames of the last checkpoint's weight: how far singular values move, to first order. Nil
+    /// where the weight had no decomposition, because it was not finite.
+    package var shift: Double?
+    /// ‖W₀‖_F.
+    package var baseNorm: Double
+  }
+
+  package var modules: [Module]
+
+  /// √Σ‖δW‖² over the modules.
+  package var norm: Double { euclideanNorm(modules.map(\.norm)) }
+  /// ‖δW‖_F/‖W₀‖_F of all modules together.
+  package var relativeNorm: Double { norm / euclideanNorm(modules.map(\.baseNorm)) }
+  /// The shift over ‖W₀‖_F, of all modules together; nil where any is missing.
+  package var relativeShift: Double? {
+    let shifts = modules.compactMap(\.shift)
+    guard shifts.count == modules.count else { return nil }
+    return euclideanNorm(shifts) / euclideanNorm(modules.map(\.baseNorm))
+  }
+}
+
+/// Measures the velocity of each update.
+struct VelocityMeter<S: TransformerScalar> {
+  /// The first and last k singular vectors of a weight, as columns.
+  private struct Frame {
+    var u: Matrix<Double>
+    var v: Matrix<Double>
+  }
+
+  private var before: [S]
+  private var frames: [Frame?] = []
+  private let baseNorms: [Double]
+
+  init(_ model: AdaptedModel<S>) throws(LinearAlgebraError) {
+    before = model.adapters.parameters
+    baseNorms = try model.adapters.modules.map { module throws(LinearAlgebraError) in
+      try model.effectiveWeight(of: module).frobeniusNorm()
+    }
+    refreshFrames(model)
+  }
+
+  /// Takes the frames anew from the weights as they are now.
+  mutating func refreshFrames(_ model: AdaptedModel<S>) {
+    let rank = model.adapters.method == .full ? nil : model.adapters.options.rank
+    frames = model.adapters.modules.map { Self.frame(model.effectiveWeight(of: $0), rank: rank) }
+  }
+
+  private static func frame(_ weight: Matrix<Double>, rank: Int?) -> Frame? {
+    guard let svd = try? singularValueDecomposition(of: weight) else { return nil }
+    let q = weight.smallerDimension
+    // The k of the tables: min(rank, ⌊q/2⌋), with 32 for a method without rank.
+    let k = max(1, min(rank ?? 32, q / 2))
+    let (u, v) = (svd.u!.view, svd.vTransposed!.transposed)
+    func ends(_ vectors: MatrixView<Double>) -> Matrix<Double> {
+      .sideBySide([
+        Matrix(vectors[0..<vectors.rows, 0..<k]), Matrix(vectors[0..<vectors.rows, max(k, q - k)..<q]),
+      ])
+    }
+    return Frame(u: ends(u), v: ends(v))
+  }
+
+  /// The velocity since the last call, or since the start.
+  mutating func measure(_ adapters: AdapterSet<S>) throws(LinearAlgebraError) -> UpdateVelocity {
+    var modules: [UpdateVelocity.Module] = []
+    for (index, module) in adapters.modules.enumerated() {
+      let update = try module.weight.update(
+        from: Array(before[module.range]), to: Array(adapters.parameters[module.range]))
+      modules.append(
+        UpdateVelocity.Module(
+          path: module.path, norm: try update.content.frobeniusNorm(),
+          shift: frames[index].map { Self.shift(update.content, $0) }, baseNorm: baseNorms[index]))
+    }
+    before = adapters.parameters
+    return UpdateVelocity(modules: modules)
+  }
+
+  /// (Σ (u_jᵀ δW v_j)²)^½.
+  private static func shift(_ update: ModuleUpdate.Content, _ frame: Frame) -> Double {
+    let (left, right): (Matrix<Double>, Matrix<Double>)
+    switch update {
+    case .factored(let factors):
+      left = product(frame.u.transposed, factors.left.view)
+      right = product(factors.right, frame.v).transposedCopy()
+    case .dense(let difference, _):
+      left = frame.u.transposedCopy()
+      right = product(difference, frame.v).transposedCopy()
+    }
+    let diagonal = (0..<left.rows).map { j in
+      (0..<left.columns).reduce(0.0) { $0 + left[j, $1] * right[j, $1] }
+    }
+    return euclideanNorm(diagonal)
+  }
+}
+
+extension ModuleUpdate.Content {
+  fileprivate func frobeniusNorm() throws(LinearAlgebraError) -> Double {
+    switch self {
+    case .factored(let product): product.frobeniusNorm()
+    case .dense(let difference, _): try difference.frobeniusNorm()
+    }
+  }
+}
