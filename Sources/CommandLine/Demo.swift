@@ -60,7 +60,7 @@ struct Demo: ParsableCommand {
     Interruption.listen()
     try train()
     let comparison = RunComparison(try parts.map(analyze))
-    Console.print(comparison.table + "\n" + comparison.legend + "\n\n" + comparison.outcome)
+    Console.print(comparison.table + "\n\n" + comparison.legend + "\n\n" + comparison.outcome)
     if !quiet {
       Console.error("wrote \(parts.map(\.folder).joined(separator: " and ")); go on with one of")
       for part in parts { Console.error("  spectroscope export \(part.folder) --format csv --out \(part.folder)-csv") }

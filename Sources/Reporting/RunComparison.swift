@@ -54,9 +54,13 @@ package struct RunComparison: Sendable {
   /// What the columns are.
   package var legend: String {
     """
-    reward: mean since the line before · held-out: accuracy on problems never trained on · effective rank of ΔW since the start, and its \
-    overlap (mean cos²) with the leading singular subspaces of W₀: medians over the modules · velocity ‖δW‖/‖W₀‖ and \
-    first-order shift of singular values: means a step since the line before
+    reward         mean of the completions drawn since the line before
+    held-out       accuracy on problems that training never sees
+    effective rank, overlap
+                   of ΔW since the start; overlap is the mean cos² of the angles to the leading singular
+                   subspaces of W₀; medians over the modules
+    velocity       ‖δW‖/‖W₀‖ of one step, and shift how far that moves singular values, to first order;
+                   means since the line before
     """
   }
 

@@ -1,6 +1,8 @@
 import LinearAlgebra
+import TestSupport
 import Testing
 import Training
+import Weights
 
 /// The decoder against transformers' models: logits, loss, and the gradient of every tensor.
 @Suite struct DecoderOracleTests {
@@ -20,6 +22,24 @@ import Training
   func gradientsAreThoseOfTransformers(name: String) throws {
     try checkGradients(name, as: Double.self, tolerance: 1e-11)
     try checkGradients(name, as: Float.self, tolerance: 1e-4)
+  }
+
+  /// The embedded base is a folder that this program wrote: transformers loads it, and finds the same tokens and logits.
+  @Test func theEmbeddedBaseLoadsInTransformers() throws {
+    let folder = try TemporaryFolder()
+    try EmbeddedBase.write(to: folder.path)
+    let model = try PretrainedModel(path: folder.path)
+    let expected = try SafetensorsFile(path: Oracle.folder + "/embedded.safetensors")
+    let manifest = try JSONValue(contentsOf: Oracle.folder + "/manifest.json")
+    let prompts = try #require(manifest["embedded"]?["prompts"]?.array).compactMap(\.string)
+    try #require(prompts.count == 5)
+    for (index, prompt) in prompts.enumerated() {
+      let tokens = try #require(model.tokenizer).encode(prompt)
+      #expect(try tokens == expected.integers("tokens.\(index)"))
+      let reference = try expected.doubles("logits.\(index)")
+      // Both compute in Float32, each with some hundred roundings a logit.
+      #expect(relativeDistance(logits(model, tokens, as: Float.self), reference) < 1e-5)
+    }
   }
 
   private func logits<S: TransformerScalar>(_ model: PretrainedModel, _ tokens: [Int32], as: S.Type) -> [S] {

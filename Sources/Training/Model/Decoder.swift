@@ -1,6 +1,5 @@
 import Adapters
 import LinearAlgebra
-import RealModule
 
 /// The forward and backward pass of a decoder, each part's two directions side by side, with the memory they need.
 ///
@@ -10,9 +9,7 @@ package final class Decoder<S: TransformerScalar> {
   package let layout: DecoderLayout
   private let c: DecoderConfiguration
   private let kernels = S.kernels
-  /// maximumLength × headSize/2.
-  private let cosines: [S]
-  private let sines: [S]
+  private var rotary: RotaryTables<S>
 
   private let layers: [LayerActivations<S>]
   private let gradients = ActivationGradients<S>()
@@ -30,11 +27,7 @@ package final class Decoder<S: TransformerScalar> {
   package init(_ layout: DecoderLayout) {
     self.layout = layout
     c = layout.configuration
-    let half = c.headSize / 2
-    let frequencies = (0..<half).map { Double.pow(layout.configuration.ropeTheta, -Double($0) / Double(half)) }
-    let angles: [Double] = (0..<c.maximumLength).flatMap { position in frequencies.map { Double(position) * $0 } }
-    cosines = angles.map { S(Double.cos($0)) }
-    sines = angles.map { S(Double.sin($0)) }
+    rotary = RotaryTables(size: c.headSize, theta: c.ropeTheta)
     layers = (0..<c.layerCount).map { _ in LayerActivations() }
   }
 
@@ -94,7 +87,7 @@ extension Decoder {
     self.batch = batch
     self.temperature = S(temperature)
     let n = batch.rows
-    precondition(batch.positions.allSatisfy { $0 < c.maximumLength }, "a sequence is longer than the model's maximum")
+    rotary.reserve(Int(batch.positions.max() ?? 0) + 1)
     last.reserve(n * c.hiddenSize)
     for layer in layers { layer.reserve(rows: n, mostKeys: batch.mostKeys, c) }
     embed(weights)
@@ -224,7 +217,7 @@ extension Decoder {
   private func rotate(_ qkv: UnsafeMutablePointer<S>, direction: S) {
     kernels.rotate(
       qkv, c.querySize + 2 * c.keyValueSize, batch.rows, c.headCount + c.keyValueHeadCount, c.headSize,
-      batch.positions, cosines, sines, direction)
+      batch.positions, rotary.cosines, rotary.sines, direction)
   }
 
   /// Puts the batch's keys and values into their rows of the cache; returns where its keys begin, and its row stride.

@@ -33,7 +33,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm, Qwen2RotaryEm
 import policy_loss
 
 SEED = 31415
-OUTPUTS = ("models", "methods", "optimizer.safetensors", "rl.json")
+OUTPUTS = ("models", "methods", "optimizer.safetensors", "rl.json", "embedded.safetensors")
 PACKAGES = "torch peft transformers trl safetensors numpy".split()
 LENGTHS = (3, 14, 7, 10)
 RANK, ALPHA = 4, 8
@@ -514,6 +514,29 @@ def write_optimizer() -> dict:
     return {"file": "optimizer.safetensors", "settings": ADAMW | {"weight_decay": None}, "cases": cases}
 
 
+# --- the embedded base ----------------------------------------------------------------------------------------------
+
+
+def write_embedded() -> dict:
+    """The base that is a part of the program, as transformers loads it: its tokens and logits on some prompts."""
+    folder = Path("../../../Sources/CBase/model")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model, report = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, output_loading_info=True)
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")), report
+    model = model.eval()
+    prompts = ["12*3+45=63>18;", "99*9+99=", "R:abc=cba;", "S:hgfed=defgh;", "47+38=58;"]
+    values = {}
+    for index, prompt in enumerate(prompts):
+        tokens = tokenizer(prompt).input_ids
+        assert tokenizer.decode(tokens) == prompt and len(tokens) == len(prompt)
+        values[f"tokens.{index}"] = torch.tensor(tokens)
+        with torch.no_grad():
+            values[f"logits.{index}"] = model(torch.tensor([tokens])).logits[0]
+    save(values, Path("embedded.safetensors"))
+    return {"file": "embedded.safetensors", "prompts": prompts}
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
@@ -556,6 +579,7 @@ def main() -> None:
         "methods": [write_method(*case) for case in CASES],
         "optimizer": write_optimizer(),
         "rl": write_rl(),
+        "embedded": write_embedded(),
     }
     everything = [path for output in map(Path, OUTPUTS) for path in (output, *output.rglob("*"))]
     files = sorted(path for path in everything if path.is_file())
