@@ -85,29 +85,61 @@ WIDEST void NAME(column_sums)(const REAL *restrict x, size_t rows, size_t n, REA
   }
 }
 
+// Eight numbers that may stand anywhere in memory.
+typedef REAL NAME(lanes) __attribute__((vector_size(8 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+
+// x · y, in whole vectors as far as n has any. With an n that the compiler knows this is a handful of instructions.
 LOCAL REAL NAME(dot)(const REAL *restrict x, const REAL *restrict y, const size_t n) {
   SUMS
-  REAL sum = 0;
-  for (size_t j = 0; j < n; j++) sum += x[j] * y[j];
+  NAME(lanes) sums = {0};
+  size_t whole = n / 8 * 8;
+  for (size_t j = 0; j < whole; j += 8) sums += *(const NAME(lanes) *)(x + j) * *(const NAME(lanes) *)(y + j);
+  sums += __builtin_shufflevector(sums, sums, 4, 5, 6, 7, 0, 1, 2, 3);
+  sums += __builtin_shufflevector(sums, sums, 2, 3, 0, 1, 6, 7, 4, 5);
+  REAL sum = sums[0] + sums[1];
+  for (size_t j = whole; j < n; j++) sum += x[j] * y[j];
   return sum;
 }
 
 LOCAL void NAME(add_scaled)(REAL a, const REAL *restrict x, REAL *restrict y, const size_t n) {
 #pragma clang fp contract(fast)
-  for (size_t j = 0; j < n; j++) y[j] += a * x[j];
+  size_t whole = n / 8 * 8;
+  for (size_t j = 0; j < whole; j += 8) *(NAME(lanes) *)(y + j) += a * *(const NAME(lanes) *)(x + j);
+  for (size_t j = whole; j < n; j++) y[j] += a * x[j];
 }
 
-// The softmax of `count` scores in place.
+// y += sum over `count` rows of weight · row. Sizes of whole vectors are summed in registers, of which there are enough for 64.
+LOCAL void NAME(add_weighted_rows)(const REAL *restrict weights, const REAL *restrict rows, size_t stride, size_t count,
+                                   REAL *restrict y, const size_t size) {
+#pragma clang fp contract(fast)
+  if (size % 8 != 0 || size > 64) {
+    for (size_t j = 0; j < count; j++) NAME(add_scaled)(weights[j], rows + j * stride, y, size);
+    return;
+  }
+  NAME(lanes) sums[8];
+  for (size_t b = 0; b < size / 8; b++) sums[b] = *(NAME(lanes) *)(y + 8 * b);
+  for (size_t j = 0; j < count; j++) {
+    for (size_t b = 0; b < size / 8; b++) sums[b] += weights[j] * *(const NAME(lanes) *)(rows + j * stride + 8 * b);
+  }
+  for (size_t b = 0; b < size / 8; b++) *(NAME(lanes) *)(y + 8 * b) = sums[b];
+}
+
+// The softmax of `count` scores in place. There is room up to the next multiple of 8, which is filled: a few keys are the rule, and
+// a vector of them takes no longer than one.
 LOCAL void NAME(softmax)(REAL *restrict p, size_t count) {
   SUMS
+  size_t padded = (count + 7) / 8 * 8;
   REAL largest = p[0], sum = 0;
   for (size_t j = 1; j < count; j++) largest = p[j] > largest ? p[j] : largest;
-  for (size_t j = 0; j < count; j++) {
-    p[j] = EXP(p[j] - largest);
-    sum += p[j];
+  for (size_t j = count; j < padded; j++) p[j] = largest - 1000;
+  for (size_t block = 0; block < padded; block += 8) {
+    for (size_t j = 0; j < 8; j++) p[block + j] = EXP(p[block + j] - largest);
   }
+  for (size_t j = 0; j < count; j++) sum += p[j];
   REAL r = 1 / sum;
-  for (size_t j = 0; j < count; j++) p[j] *= r;
+  for (size_t block = 0; block < padded; block += 8) {
+    for (size_t j = 0; j < 8; j++) p[block + j] *= r;
+  }
 }
 
 LOCAL void NAME(attention_of)(const REAL *restrict q, size_t q_stride, const REAL *restrict k, const REAL *restrict v,
@@ -127,21 +159,19 @@ LOCAL void NAME(attention_of)(const REAL *restrict q, size_t q_stride, const REA
       for (size_t j = 0; j < own; j++) p[prefix + j] = scale * NAME(dot)(qi, own_k + j * kv_stride, size);
       NAME(softmax)(p, prefix + own);
       for (size_t d = 0; d < size; d++) yi[d] = 0;
-      for (size_t j = 0; j < prefix; j++) NAME(add_scaled)(p[j], prefix_v + j * kv_stride, yi, size);
-      for (size_t j = 0; j < own; j++) NAME(add_scaled)(p[prefix + j], own_v + j * kv_stride, yi, size);
+      NAME(add_weighted_rows)(p, prefix_v, kv_stride, prefix, yi, size);
+      NAME(add_weighted_rows)(p + prefix, own_v, kv_stride, own, yi, size);
     }
   }
 }
 
-// ds of `count` keys from the probabilities and their gradients: p (dp − Σ p dp), where `sum` is Σ p dp.
+// The gradients of one query and of `count` keys and values, from the gradient ds of their scores.
 LOCAL void NAME(attention_gradient_at)(const REAL *restrict qi, const REAL *restrict dyi, const REAL *restrict p,
-                                       const REAL *restrict dp, REAL sum, REAL scale, const REAL *restrict k,
-                                       size_t kv_stride, size_t count, const size_t size, REAL *restrict dqi,
-                                       REAL *restrict dk, REAL *restrict dv) {
+                                       const REAL *restrict ds, const REAL *restrict k, size_t kv_stride, size_t count,
+                                       const size_t size, REAL *restrict dqi, REAL *restrict dk, REAL *restrict dv) {
+  NAME(add_weighted_rows)(ds, k, kv_stride, count, dqi, size);
   for (size_t j = 0; j < count; j++) {
-    REAL ds = p[j] * (dp[j] - sum) * scale;
-    NAME(add_scaled)(ds, k + j * kv_stride, dqi, size);
-    NAME(add_scaled)(ds, qi, dk + j * kv_stride, size);
+    NAME(add_scaled)(ds[j], qi, dk + j * kv_stride, size);
     NAME(add_scaled)(p[j], dyi, dv + j * kv_stride, size);
   }
 }
@@ -165,9 +195,11 @@ LOCAL void NAME(attention_gradient_of)(const REAL *restrict q, size_t q_stride, 
       for (size_t j = 0; j < prefix; j++) dp[j] = NAME(dot)(dyi, v + of_prefix + j * kv_stride, size);
       for (size_t j = 0; j < own; j++) dp[prefix + j] = NAME(dot)(dyi, v + of_own + j * kv_stride, size);
       for (size_t j = 0; j < prefix + own; j++) sum += p[j] * dp[j];
-      NAME(attention_gradient_at)(qi, dyi, p, dp, sum, scale, k + of_prefix, kv_stride, prefix, size, dqi,
-                                  dk + of_prefix, dv + of_prefix);
-      NAME(attention_gradient_at)(qi, dyi, p + prefix, dp + prefix, sum, scale, k + of_own, kv_stride, own, size, dqi,
+      // The softmax's gradient: ds = p (dp - sum of p dp).
+      for (size_t j = 0; j < prefix + own; j++) dp[j] = p[j] * (dp[j] - sum) * scale;
+      NAME(attention_gradient_at)(qi, dyi, p, dp, k + of_prefix, kv_stride, prefix, size, dqi, dk + of_prefix,
+                                  dv + of_prefix);
+      NAME(attention_gradient_at)(qi, dyi, p + prefix, dp + prefix, k + of_own, kv_stride, own, size, dqi,
                                   dk + of_own, dv + of_own);
     }
   }

@@ -11,6 +11,7 @@ struct Spectroscope: ParsableCommand {
     abstract: "Shows whether a parameter-efficient fine-tuning run is collapsing, from the weights of its checkpoints.",
     discussion: """
       Start with:
+        spectroscope demo             (trains a healthy run and a collapsing one)
         spectroscope inspect PATH     (says what a file or folder is)
         spectroscope analyze RUN --base BASE --out analysis.h5
         spectroscope export analysis.h5 --format csv --out spectra/

@@ -21,8 +21,8 @@ struct Train: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The base's folder: a Hugging Face model of the Qwen2 or Llama family with one token a character.",
-      discussion: "Without it the base that is a part of this program.", valueName: "dir"))
+      "The base's folder: a Hugging Face model of the Qwen2 or Llama family with one token a character (default: the one "
+        + "that is a part of this program).", valueName: "dir"))
   var base: String?
 
   @OptionGroup(title: "Method") var adapter: AdapterArguments
@@ -77,8 +77,8 @@ struct AdapterArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Start PiSSA from a randomised decomposition with so many power iterations, as PEFT's pissa_niter_k.",
-      discussion: "Without it the decomposition is exact.", valueName: "k"))
+      "Start PiSSA from a randomised decomposition with so many power iterations, as PEFT's pissa_niter_k (default: an "
+        + "exact one).", valueName: "k"))
   var pissaNiter: Int?
 
   @Option(
@@ -112,7 +112,7 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Steps over which the learning rate rises.", valueName: "n"))
   var warmupSteps = TrainingConfiguration().warmupSteps
 
-  @Option(help: ArgumentHelp("Steps.", valueName: "n"))
+  @Option(help: ArgumentHelp("Training steps.", valueName: "n"))
   var steps = TrainingConfiguration().steps
 
   @Option(help: "Seed of all random numbers.")

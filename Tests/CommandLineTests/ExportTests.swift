@@ -7,11 +7,13 @@ import Weights
 @Suite struct ExportTests {
   let bench = try! Bench()
 
-  /// The columns of the contract that the analysis of the update alone fills, in the contract's order.
+  /// The columns of the contract that there are so far, in the contract's order.
   private static let columns = [
     "step", "module", "method", "delta", "rows", "columns", "rank", "k", "k_gap", "frobenius_norm", "relative_norm",
     "spectral_norm", "spectral_ratio", "rounding_floor", "residual_rounding", "stable_rank", "effective_rank",
-    "effective_rank_energy", "participation_ratio", "nuclear_ratio", "numerical_rank", "update_velocity",
+    "effective_rank_energy", "participation_ratio", "nuclear_ratio", "numerical_rank", "left_angle_min",
+    "left_angle_mean", "left_angle_max", "left_overlap", "right_angle_min", "right_angle_mean", "right_angle_max",
+    "right_overlap", "update_velocity",
   ]
 
   private func export(_ format: String, of source: String = Reference.lora) throws -> ProcessResult {

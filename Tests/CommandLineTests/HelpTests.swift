@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["", "analyze", "export", "inspect", "doctor"])
+  @Test(arguments: ["", "demo", "train", "pretrain", "analyze", "export", "inspect", "doctor"])
   func version(subcommand: String) throws {
     let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]
     let result = try run(Program.path, arguments, environment: Program.environment)
@@ -47,10 +47,12 @@ import Testing
           """, usage: HelpText.analyzeUsage),
       Misuse(
         arguments: ["analyze", "run", "--out", "out.h5"],
-        message: "Error: Missing expected argument '--base <dir>': there is a default for run folders alone", usage: HelpText.analyzeUsage),
+        message: "Error: Missing expected argument '--base <dir>': there is a default for run folders alone",
+        usage: HelpText.analyzeUsage),
       Misuse(
         arguments: ["analyze", "run", "--base", "base"],
-        message: "Error: Missing expected argument '--out <file>': there is a default for run folders alone", usage: HelpText.analyzeUsage),
+        message: "Error: Missing expected argument '--out <file>': there is a default for run folders alone",
+        usage: HelpText.analyzeUsage),
       Misuse(
         arguments: ["analyze", "run", "--base", "base", "--out"],
         message: """

@@ -8,13 +8,17 @@ enum HelpText {
   static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
   static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
 
-  static let subcommands = [("analyze", analyze), ("export", export), ("inspect", inspect), ("doctor", doctor)]
+  static let subcommands = [
+    ("demo", TrainingHelpText.demo), ("train", TrainingHelpText.train), ("pretrain", TrainingHelpText.pretrain),
+    ("analyze", analyze), ("export", export), ("inspect", inspect), ("doctor", doctor),
+  ]
 
   static let root = """
     OVERVIEW: Shows whether a parameter-efficient fine-tuning run is collapsing,
     from the weights of its checkpoints.
 
     Start with:
+      spectroscope demo             (trains a healthy run and a collapsing one)
       spectroscope inspect PATH     (says what a file or folder is)
       spectroscope analyze RUN --base BASE --out analysis.h5
       spectroscope export analysis.h5 --format csv --out spectra/
@@ -36,6 +40,11 @@ enum HelpText {
       -h, --help              Show help information.
 
     SUBCOMMANDS:
+      demo                    Trains a healthy run and a collapsing one, and sets
+                              them side by side.
+      train                   Fine-tunes a small base model with one method and
+                              writes a run folder.
+      pretrain                Makes a small base model by supervised learning.
       analyze                 Computes the spectrum of every module's update at
                               every checkpoint.
       export                  Writes the data of an analysis for plotting.

@@ -46,18 +46,6 @@ import Weights
     return (process.terminationStatus, try String(contentsOfFile: errors, encoding: .utf8))
   }
 
-  /// A process begins with the signal mask of the thread that starts it, and the threads that run tests block signals.
-  private func runAcceptingSignals(_ process: Process) throws {
-    var signals = sigset_t()
-    var earlier = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGINT)
-    sigaddset(&signals, SIGTERM)
-    pthread_sigmask(SIG_UNBLOCK, &signals, &earlier)
-    defer { pthread_sigmask(SIG_SETMASK, &earlier, nil) }
-    try process.run()
-  }
-
   private func journalSize() throws -> Int {
     guard bench.exists(bench.journal) else { return 0 }
     return try FileManager.default.attributesOfItem(atPath: bench.journal)[.size] as? Int ?? 0
@@ -136,4 +124,16 @@ import Weights
     #expect(!bench.exists(bench.journal))
     #expect(try poisonedRows() == 0)
   }
+}
+
+/// A process begins with the signal mask of the thread that starts it, and the threads that run tests block signals.
+func runAcceptingSignals(_ process: Process) throws {
+  var signals = sigset_t()
+  var earlier = sigset_t()
+  sigemptyset(&signals)
+  sigaddset(&signals, SIGINT)
+  sigaddset(&signals, SIGTERM)
+  pthread_sigmask(SIG_UNBLOCK, &signals, &earlier)
+  defer { pthread_sigmask(SIG_SETMASK, &earlier, nil) }
+  try process.run()
 }

@@ -33,7 +33,8 @@ typedef struct {
   /** sums (+): of the columns of x. */                                                                                         \
   void column_sums_##SUFFIX(const REAL *x, size_t rows, size_t n, REAL *sums);                                                  \
   /** Attention of the segments' queries. A row of q, of k and v, of y begins every so many elements. `probabilities` keeps     \
-   those of query row i and head h from i · probability_stride + h · capacity on; with a stride of 0 it is scratch. */          \
+   those of query row i and head h from i · probability_stride + h · capacity on; with a stride of 0 it is scratch. The         \
+   capacity is a multiple of 8, not below the most keys that a query sees. */                                                     \
   void attention_##SUFFIX(const REAL *q, size_t q_stride, const REAL *k, const REAL *v, size_t kv_stride, REAL *y,              \
                           size_t y_stride, size_t heads, size_t kv_heads, size_t size, REAL scale,                              \
                           const attention_segment *segments, size_t count, REAL *probabilities, size_t probability_stride,     \

@@ -32,10 +32,13 @@ package struct CompletionBatch: Sendable {
     (firstTokens, tokenCount) = (first, count)
   }
 
-  /// The groups cut into a fixed number of runs of about equal work, which depends on nothing but the groups: results are summed
+  /// How many rows the computation of all groups takes.
+  var rows: Int { groups.reduce(0) { $0 + $1.rows } }
+
+  /// The groups cut into a given number of runs of about equal work, which depends on nothing but the groups: results are summed
   /// over the runs in order, whoever computes them.
   func lanes(_ count: Int) -> [Range<Int>] {
-    let total = groups.reduce(0) { $0 + $1.rows }
+    let total = self.rows
     var bounds = [0]
     var rows = 0
     for (index, group) in groups.enumerated() {

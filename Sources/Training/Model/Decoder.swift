@@ -89,7 +89,7 @@ extension Decoder {
     let n = batch.rows
     rotary.reserve(Int(batch.positions.max() ?? 0) + 1)
     last.reserve(n * c.hiddenSize)
-    for layer in layers { layer.reserve(rows: n, mostKeys: batch.mostKeys, c) }
+    for layer in layers { layer.reserve(rows: n, keyCapacity: batch.keyCapacity, c) }
     embed(weights)
     for index in layers.indices {
       attend(weights, index, cache)
@@ -105,7 +105,7 @@ extension Decoder {
     _ weights: UnsafePointer<S>, plan: GradientPlan, factors: UnsafePointer<S>?, into sink: GradientSink<S>
   ) {
     guard let first = plan.firstLayer else { return }
-    gradients.reserve(rows: batch.rows, mostKeys: batch.mostKeys, c)
+    gradients.reserve(rows: batch.rows, keyCapacity: batch.keyCapacity, c)
     let target = Target(plan: plan, weights: weights, factors: factors, sink: sink)
     projectBackward(target)
     for index in layers.indices.reversed() where index >= first {
@@ -172,7 +172,7 @@ extension Decoder {
     kernels.attention(
       qkv, width, keys, keys + c.keyValueSize, stride, layer.attended.pointer, c.querySize, c.headCount,
       c.keyValueHeadCount, c.headSize, scoreScale, batch.segments, batch.segments.count,
-      layer.probabilities.pointer, c.headCount * batch.mostKeys, batch.mostKeys)
+      layer.probabilities.pointer, c.headCount * batch.keyCapacity, batch.keyCapacity)
     layer.middle.pointer.update(from: layer.input.pointer, count: n * d)
     apply(
       w + at.output, rows: d, columns: c.querySize, to: layer.attended.pointer, count: n, into: layer.middle.pointer,
@@ -195,7 +195,7 @@ extension Decoder {
     kernels.attentionGradient(
       qkv, width, qkv + c.querySize, qkv + c.querySize + c.keyValueSize, width, gradients.attended.pointer,
       c.querySize, c.headCount, c.keyValueHeadCount, c.headSize, scoreScale, batch.segments, batch.segments.count,
-      layer.probabilities.pointer, c.headCount * batch.mostKeys, batch.mostKeys, dqkv, dqkv + c.querySize,
+      layer.probabilities.pointer, c.headCount * batch.keyCapacity, batch.keyCapacity, dqkv, dqkv + c.querySize,
       dqkv + c.querySize + c.keyValueSize, gradients.scores.pointer)
     rotate(dqkv, direction: -1)
     if let bias = target.rest(at: at.queryKeyValueBias) { kernels.columnSums(dqkv, n, width, bias) }

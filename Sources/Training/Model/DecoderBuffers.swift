@@ -47,7 +47,7 @@ final class LayerActivations<S: TransformerScalar> {
   let attentionInput = Buffer<S>(), feedForwardInput = Buffer<S>()
   /// Queries and keys, turned by their positions, and values: rows × (querySize + 2·keyValueSize).
   let queryKeyValue = Buffer<S>()
-  /// rows × heads × the most keys a row sees.
+  /// rows × heads × the room for a row's keys.
   let probabilities = Buffer<S>()
   /// What the heads read: rows × querySize.
   let attended = Buffer<S>()
@@ -56,11 +56,11 @@ final class LayerActivations<S: TransformerScalar> {
   /// rows × intermediateSize.
   let gated = Buffer<S>()
 
-  func reserve(rows: Int, mostKeys: Int, _ c: DecoderConfiguration) {
+  func reserve(rows: Int, keyCapacity: Int, _ c: DecoderConfiguration) {
     for buffer in [input, middle, attentionInput, feedForwardInput] { buffer.reserve(rows * c.hiddenSize) }
     for buffer in [attentionInverse, feedForwardInverse] { buffer.reserve(rows) }
     queryKeyValue.reserve(rows * (c.querySize + 2 * c.keyValueSize))
-    probabilities.reserve(rows * c.headCount * mostKeys)
+    probabilities.reserve(rows * c.headCount * keyCapacity)
     attended.reserve(rows * c.querySize)
     gateUp.reserve(rows * 2 * c.intermediateSize)
     gated.reserve(rows * c.intermediateSize)
@@ -77,13 +77,13 @@ final class ActivationGradients<S: TransformerScalar> {
   /// For one query's keys.
   let scores = Buffer<S>()
 
-  func reserve(rows: Int, mostKeys: Int, _ c: DecoderConfiguration) {
+  func reserve(rows: Int, keyCapacity: Int, _ c: DecoderConfiguration) {
     for buffer in [stream, blockInput] { buffer.reserve(rows * c.hiddenSize) }
     queryKeyValue.reserve(rows * (c.querySize + 2 * c.keyValueSize))
     attended.reserve(rows * c.querySize)
     gateUp.reserve(rows * 2 * c.intermediateSize)
     gated.reserve(rows * c.intermediateSize)
-    scores.reserve(mostKeys)
+    scores.reserve(keyCapacity)
   }
 }
 

@@ -15,7 +15,10 @@ package struct PackedBatch: Sendable {
   /// The row of the cache that each row's key and value go to; empty without a cache.
   private(set) var cacheRows: [Int] = []
   /// The largest number of keys that a row sees.
-  private(set) var mostKeys = 0
+  private var mostKeys = 0
+
+  /// Room for the keys of a row, in whole vectors.
+  var keyCapacity: Int { (mostKeys + 7) / 8 * 8 }
 
   package init() {}
 

@@ -2,15 +2,20 @@ import LinearAlgebra
 
 /// Decoders side by side on several threads.
 ///
-/// Work is cut into a fixed number of lanes whose results are put together in order, so that the number of threads changes nothing
-/// but time.
+/// Work is cut into lanes, as many as there is work for, whose results are put together in order: so the number of threads changes
+/// nothing but time.
 package final class ParallelDecoder<S: TransformerScalar> {
   package let layout: DecoderLayout
   package let threads: Int
   private let plan: GradientPlan
   private let lanes: [Lane<S>]
 
-  private static var laneCount: Int { 4 }
+  private static var mostLanes: Int { 8 }
+  /// Enough rows a lane for matrix products to be efficient.
+  private static var rowsPerLane: Int { 1024 }
+
+  /// How many lanes so many rows are cut into; it depends on nothing else.
+  private static func laneCount(rows: Int) -> Int { min(mostLanes, max(2, rows / rowsPerLane)) }
 
   /// - Parameter factorCount: how many parameters an adapter has, for the factored gradients of `plan`.
   package init(_ layout: DecoderLayout, plan: GradientPlan, factorCount: Int, threads: Int) {
@@ -18,18 +23,19 @@ package final class ParallelDecoder<S: TransformerScalar> {
     self.threads = threads
     self.plan = plan
     let needsDense = plan.wantsRest || plan.linear.contains(.dense)
-    lanes = (0..<Self.laneCount).map { _ in
+    lanes = (0..<Self.mostLanes).map { _ in
       Lane(layout, denseCount: needsDense ? layout.count : 0, factorCount: factorCount)
     }
   }
 
-  /// Runs `body` for each lane with its number, on at most `threads` threads.
-  private func forEachLane(_ body: @escaping @Sendable (Int, Lane<S>) -> Void) {
+  /// Runs `body` for each of the first `count` lanes with its number, on at most `threads` threads.
+  private func forEachLane(_ count: Int, _ body: @escaping @Sendable (Int, Lane<S>) -> Void) {
+    let used = Array(lanes.prefix(count).enumerated())
     if threads == 1 {
-      for (index, lane) in lanes.enumerated() { body(index, lane) }
+      for (index, lane) in used { body(index, lane) }
     } else {
       // The body throws nothing, and nothing stops it.
-      try! forEachConcurrently(Array(lanes.enumerated()), workers: threads) { body($0.offset, $0.element) }
+      try! forEachConcurrently(used, workers: threads) { body($0.offset, $0.element) }
     }
   }
 
@@ -37,12 +43,13 @@ package final class ParallelDecoder<S: TransformerScalar> {
   package func sample(
     _ weights: Buffer<S>, _ requests: [SamplingRequest], _ options: SamplingOptions
   ) -> [[Completion<S>]] {
-    let count = lanes.count
+    let rows = requests.reduce(0) { $0 + $1.prompt.count + $1.generators.count * options.maximumLength }
+    let count = Self.laneCount(rows: rows)
     let bounds = (0...count).map { $0 * requests.count / count }
     let results = Buffer<[[Completion<S>]]>(count)
     results.pointer.initialize(repeating: [], count: count)
     defer { results.pointer.deinitialize(count: count) }
-    forEachLane { index, lane in
+    forEachLane(count) { index, lane in
       let part = requests[bounds[index]..<bounds[index + 1]]
       if !part.isEmpty { results.pointer[index] = lane.sample(weights.pointer, part, options) }
     }
@@ -53,9 +60,9 @@ package final class ParallelDecoder<S: TransformerScalar> {
   package func score(
     _ weights: Buffer<S>, _ batch: CompletionBatch, temperature: Double
   ) -> (logProbabilities: [S], entropies: [S]) {
-    let parts = batch.lanes(lanes.count)
+    let parts = batch.lanes(Self.laneCount(rows: batch.rows))
     let (logProbabilities, entropies) = (Buffer<S>(batch.tokenCount), Buffer<S>(batch.tokenCount))
-    forEachLane { index, lane in
+    forEachLane(parts.count) { index, lane in
       lane.score(
         weights.pointer, batch, groups: parts[index], temperature: temperature,
         logProbabilities: logProbabilities.pointer, entropies: entropies.pointer)
@@ -72,9 +79,9 @@ package final class ParallelDecoder<S: TransformerScalar> {
     _ weights: Buffer<S>, factors: [S], _ batch: CompletionBatch, temperature: Double,
     slope: @escaping @Sendable (Int, S) -> S
   ) -> (sum: GradientSink<S>, logProbabilities: [S]) {
-    let (plan, parts) = (plan, batch.lanes(lanes.count))
+    let (plan, parts) = (plan, batch.lanes(Self.laneCount(rows: batch.rows)))
     let (logProbabilities, slopes) = (Buffer<S>(batch.tokenCount), Buffer<S>(batch.tokenCount))
-    forEachLane { index, lane in
+    forEachLane(parts.count) { index, lane in
       lane.sink.clear()
       lane.score(
         weights.pointer, batch, groups: parts[index], temperature: temperature,
@@ -87,7 +94,7 @@ package final class ParallelDecoder<S: TransformerScalar> {
       }
     }
     let sum = lanes[0].sink
-    for lane in lanes.dropFirst() { sum.add(lane.sink) }
+    for lane in lanes[1..<parts.count] { sum.add(lane.sink) }
     return (sum, logProbabilities.array(batch.tokenCount))
   }
 }

@@ -16,7 +16,7 @@ package struct PretrainingConfiguration: Equatable, Sendable {
   package var warmupSteps = 100
   package var optimizer = AdamWOptions(beta2: 0.95, weightDecay: 0.1)
   package var maximumGradientNorm = 1.0
-  package var seed = 1
+  package var seed = 2
   /// Progress is reported every so many steps.
   package var reportEvery = 100
 

@@ -1,0 +1,117 @@
+/// The help texts of the commands that train, as they are printed where the terminal's width is unknown (80 columns).
+enum TrainingHelpText {
+  static let trainUsage = "spectroscope train [<options>] --out <dir>"
+  static let demoUsage = "spectroscope demo [--out <dir>] [--threads <n>] [--quiet]"
+  static let pretrainUsage =
+    "spectroscope pretrain --out <dir> [--steps <n>] [--batch-size <n>] [--learning-rate <rate>] [--hidden-size <n>] "
+    + "[--intermediate-size <n>] [--layers <n>] [--heads <n>] [--key-value-heads <n>] [--seed <seed>] [--threads <n>] "
+    + "[--quiet]"
+
+  static let demo = """
+    OVERVIEW: Trains a healthy run and a collapsing one, and sets them side by
+    side.
+
+    Two runs on the base that is a part of this program, under reinforcement
+    learning with verifiable rewards: the same problems, the same learning rate and
+    seed, once with LoRA and once with PiSSA. Each is analysed. The run folders
+    stay, and `spectroscope analyze` and `spectroscope export` read them like any
+    other.
+
+    USAGE: \(demoUsage)
+
+    OPTIONS:
+      --out <dir>             The folder to write; earlier runs of the demo in it
+                              are replaced. (default: demo)
+      --threads <n>           How many threads to work with (default: the number of
+                              cores). Results do not depend on it.
+      --quiet                 Print no progress and no notes.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let train = """
+    OVERVIEW: Fine-tunes a small base model with one method and writes a run
+    folder.
+
+    Group-relative policy optimisation with verifiable rewards (grpo), or
+    supervised learning of the task's responses (sft). The run folder holds the
+    adapters at step 0 and at every checkpoint, and what each step measured:
+    `spectroscope analyze` and `spectroscope export` read it. The same seed gives
+    the same content on any number of threads.
+
+    USAGE: \(trainUsage)
+
+    METHOD:
+      --method <method>       The method. (values: lora, dora, pissa, milora, full;
+                              default: lora)
+      --rank <r>              Rank r of the update. (default: 4)
+      --alpha <alpha>         α; the update is scaled by α/r. (default: 8.0)
+      --pissa-niter <k>       Start PiSSA from a randomised decomposition with so
+                              many power iterations, as PEFT's pissa_niter_k
+                              (default: an exact one).
+      --targets <names>       The linear layers to adapt, by the ends of their
+                              names, with commas between them (default: all seven).
+
+    TRAINING:
+      --learning-rate <rate>  The learning rate of AdamW, constant behind the
+                              warm-up. (default: 0.001)
+      --warmup-steps <n>      Steps over which the learning rate rises. (default: 0)
+      --steps <n>             Training steps. (default: 60)
+      --seed <seed>           Seed of all random numbers. (default: 0)
+      --task <task>           The task. (values: two-step-arithmetic,
+                              string-operations; default: two-step-arithmetic)
+      --objective <objective> What is optimised. (values: grpo, sft; default: grpo)
+      --prompts <n>           Prompts a step. (default: 16)
+      --group-size <n>        Completions a prompt. (default: 8)
+      --updates-per-rollout <n>
+                              Optimiser steps on each rollout; clipping acts from
+                              the second on. (default: 1)
+      --temperature <t>       Sampling temperature. (default: 1.0)
+      --kl-coefficient <beta> β of the KL penalty to the base. (default: 0.0)
+      --weight-decay <w>      Weight decay of AdamW. (default: 0.0)
+      --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
+                              many steps. (default: 5)
+
+    OPTIONS:
+      --out <dir>             The run folder to write; it must not hold a run yet.
+      --base <dir>            The base's folder: a Hugging Face model of the Qwen2
+                              or Llama family with one token a character (default:
+                              the one that is a part of this program).
+      --threads <n>           How many threads to work with (default: the number of
+                              cores). Results do not depend on it.
+      --quiet                 Print no progress and no notes.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let pretrain = """
+    OVERVIEW: Makes a small base model by supervised learning.
+
+    A decoder of the Qwen2 family learns short string tasks and arithmetic, the
+    two-step arithmetic only by half, from which reinforcement learning can go on.
+    Writes a Hugging Face folder that transformers loads. With its defaults it
+    makes the base that is a part of this program.
+
+    USAGE: \(pretrainUsage)
+
+    OPTIONS:
+      --out <dir>             The folder to write.
+      --steps <n>             Optimiser steps. (default: 3400)
+      --batch-size <n>        Examples a step. (default: 256)
+      --learning-rate <rate>  The largest learning rate, behind the warm-up.
+                              (default: 0.003)
+      --hidden-size <n>       Width of the model. (default: 64)
+      --intermediate-size <n> Width of the feed-forward blocks. (default: 176)
+      --layers <n>            Layers of the model. (default: 2)
+      --heads <n>             Attention heads; their number divides the width.
+                              (default: 4)
+      --key-value-heads <n>   Key and value heads; their number divides that of the
+                              heads. (default: 2)
+      --seed <seed>           Seed of all random numbers. (default: 2)
+      --threads <n>           How many threads to work with (default: the number of
+                              cores). Results do not depend on it.
+      --quiet                 Print no progress.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+}
