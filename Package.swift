@@ -24,7 +24,10 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 let package = Package(
   name: "spectroscope",
-  products: [.executable(name: "spectroscope", targets: ["spectroscope"])],
+  products: [
+    .executable(name: "spectroscope", targets: ["spectroscope"]),
+    .executable(name: "spectroscope-benchmarks", targets: ["Benchmarks"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -57,6 +60,9 @@ let package = Package(
         "LinearAlgebra", arguments, collections, logging,
       ],
       path: "Sources/CommandLine", swiftSettings: settings),
+    .executableTarget(
+      name: "Benchmarks", dependencies: ["Training", "Adapters", "Weights", "LinearAlgebra", arguments],
+      exclude: ["peers"], swiftSettings: settings),
 
     // MARK: Tests
     .target(

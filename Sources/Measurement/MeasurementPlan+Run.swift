@@ -130,7 +130,10 @@ extension MeasurementPlan {
   /// Everything the pieces depend on: files by path, size and time, and options. Two plans with one identity give one result.
   private func identity() throws(FileError) -> JSONValue {
     func described(_ file: PositionedFile) -> JSONValue {
-      [.string(run?.named(file.path) ?? file.path), .integer(file.identity.size), .integer(file.identity.modificationTime)]
+      [
+        .string(run?.named(file.path) ?? file.path), .integer(file.identity.size),
+        .integer(file.identity.modificationTime),
+      ]
     }
     var baseFiles: [String: JSONValue] = [:]
     for module in modules {

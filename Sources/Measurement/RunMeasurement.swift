@@ -24,7 +24,8 @@ extension MeasurementOptions {
         remedy: "Analysed so far: \(PEFTMethods.analysed), and full fine-tuning")
     }
     self.init(
-      source: run.folder, base: base, initial: initial, method: method ?? (recorded == .full ? nil : recorded), jobs: jobs,
+      source: run.folder, base: base, initial: initial, method: method ?? (recorded == .full ? nil : recorded),
+      jobs: jobs,
       output: output ?? run.path + "/" + RunLayout.analysis)
     self.run = run
   }
@@ -34,7 +35,8 @@ extension MeasurementOptions {
     guard let run, let problem = try run.differenceOfBase(base) else { return }
     throw FileError(
       .badContent, path: base.path, problem,
-      remedy: "Pass the base that the run was trained on with --base; it recorded \(FileError.quoted(run.identity.base))")
+      remedy:
+        "Pass the base that the run was trained on with --base; it recorded \(FileError.quoted(run.identity.base))")
   }
 }
 

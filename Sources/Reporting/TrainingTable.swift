@@ -5,7 +5,8 @@ import Weights
 extension AnalysisTable {
   /// The columns of `training.csv` that stand first, whether there is anything in them or not: TRL's names with `/` as `_`.
   private static let trainingColumns: OrderedSet<String> = [
-    "reward", "reward_std", "frac_reward_zero_std", "frac_all_pass", "frac_all_fail", "accuracy", "retention", "entropy",
+    "reward", "reward_std", "frac_reward_zero_std", "frac_all_pass", "frac_all_fail", "accuracy", "retention",
+    "entropy",
     "kl", "kl_increment", "grad_norm", "step_norm", "clip_ratio_region_mean", "completions_mean_length",
     "completions_clipped_ratio", "learning_rate", "loss",
   ]

@@ -86,7 +86,8 @@ extension ExtractedRun {
   /// An error about a temporary file as one about the file of the run.
   package func named(_ error: FileError) -> FileError {
     FileError(
-      error.kind, path: named(error.path), object: named(error.object), named(error.problem), remedy: named(error.remedy))
+      error.kind, path: named(error.path), object: named(error.object), named(error.problem),
+      remedy: named(error.remedy))
   }
 
   /// A remark about a temporary file as one about the file of the run.

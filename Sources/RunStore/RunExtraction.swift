@@ -133,7 +133,8 @@ struct ExtractionJournal {
     case .failed(let error): error
     case .begun:
       FileError(
-        .badContent, path: run + "/" + name, "expected a file of a run, found a damaged or unsafe HDF5 file: reading it crashes HDF5",
+        .badContent, path: run + "/" + name,
+        "expected a file of a run, found a damaged or unsafe HDF5 file: reading it crashes HDF5",
         remedy: "Restore the file from a copy")
     case .read, nil: nil
     }

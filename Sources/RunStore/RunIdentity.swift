@@ -27,7 +27,8 @@ package struct RunIdentity: Equatable, Sendable {
   package static let embeddedBase = "embedded"
 
   package init(
-    method: String, rank: Int? = nil, alpha: Double? = nil, scaling: Double? = nil, seed: Int, task: String, base: String,
+    method: String, rank: Int? = nil, alpha: Double? = nil, scaling: Double? = nil, seed: Int, task: String,
+    base: String,
     baseID: String, createdBy: String, configuration: JSONValue = [:]
   ) {
     self.method = method
@@ -105,7 +106,8 @@ extension RunIdentity {
       let createdBy = json["created_by"]?.string, let configuration = json["config"]
     else { return nil }
     self.init(
-      method: method, rank: json["rank"]?.int, alpha: json["alpha"]?.double, scaling: json["scaling"]?.double, seed: seed,
+      method: method, rank: json["rank"]?.int, alpha: json["alpha"]?.double, scaling: json["scaling"]?.double,
+      seed: seed,
       task: task, base: base, baseID: baseID, createdBy: createdBy, configuration: configuration)
   }
 }

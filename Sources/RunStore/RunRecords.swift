@@ -56,7 +56,9 @@ extension TrainingRecords {
     let file = try PositionedFile(path: path)
     let bytes = try file.read(file.size, at: 0)
     let end = bytes.lastIndex(of: UInt8(ascii: "\n")) ?? 0
-    for (index, line) in bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .enumerated()
+    {
       if line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) { continue }
       do throws(RecordError) {
         add(try Record(json: Self.parse(line)))

@@ -97,7 +97,8 @@ import Weights
     #expect(
       error.description
         == "\(other): expected the base of \(path), with the sha256 \"\(run.identity.baseID.prefix(12))\", found one with "
-        + "\"\(found.prefix(12))\". Pass the base that the run was trained on with --base; it recorded \"\(reference.base)\"")
+        + "\"\(found.prefix(12))\". Pass the base that the run was trained on with --base; it recorded \"\(reference.base)\""
+    )
     #expect(error.kind == .badContent)
   }
 
@@ -156,7 +157,8 @@ import Weights
     let finding = try #require(outcome.analysis.findings("SP104").first)
     #expect(finding.step == 10 && finding.module == module)
     #expect(
-      finding.message.hasPrefix("\(path)/checkpoints/00000010.h5: tensor \"\(module).lora_A.weight\": expected finite values"),
+      finding.message.hasPrefix(
+        "\(path)/checkpoints/00000010.h5: tensor \"\(module).lora_A.weight\": expected finite values"),
       "\(finding.message)")
     let text = try FindingsJSON.text(of: outcome.analysis.findings, path: "")
     #expect(!text.contains(options.source), "\(text)")

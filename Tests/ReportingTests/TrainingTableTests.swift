@@ -48,7 +48,8 @@ import Weights
   @Test func anAnalysisAloneHasNone() throws {
     let folder = try TemporaryFolder()
     let paths = try ExportFormat.csv.exporter.export(Analysis(), training: nil, to: folder.path)
-    #expect(paths.map { URL(filePath: $0).lastPathComponent } == ["modules.csv", "singular_values.csv", "findings.csv"])
+    #expect(
+      paths.map { URL(filePath: $0).lastPathComponent } == ["modules.csv", "singular_values.csv", "findings.csv"])
     #expect(try JSONValue(parsing: exported(Analysis(), as: .json, "spectra.json"))["training"] == [])
   }
 }

@@ -41,10 +41,12 @@ import Weights
   }
 
   /// The scaling is the run's whatever its α says, since analysis multiplies by it.
-  @Test(arguments: [
-    ("lora", 4, 8.0, 2.0), ("rslora", 4, 8.0, 4.0), ("rank1", 1, 8.0, 2.0), ("lora", 3, 1.0, 1.0 / 3), ("milora", 4, 7.0, 1.0),
-    ("pissa", 4, 4.0, 1.0),
-  ] as [(String, Int, Double, Double)])
+  @Test(
+    arguments: [
+      ("lora", 4, 8.0, 2.0), ("rslora", 4, 8.0, 4.0), ("rank1", 1, 8.0, 2.0), ("lora", 3, 1.0, 1.0 / 3),
+      ("milora", 4, 7.0, 1.0),
+      ("pissa", 4, 4.0, 1.0),
+    ] as [(String, Int, Double, Double)])
   func theScalingIsTheRuns(method: String, rank: Int, alpha: Double, scaling: Double) throws {
     var identity = SampleRun.identity
     (identity.method, identity.rank, identity.alpha, identity.scaling) = (method, rank, alpha, scaling)
@@ -116,7 +118,9 @@ import Weights
     }
     let steps = [0, 5, 10].filter { RunLayout.checkpoint($0) != name }
     #expect(run.identity == SampleRun.identity && run.steps == steps)
-    #expect(try CheckpointSeries(path: run.folder).checkpoints.map(\.step) == (name.hasSuffix("5.h5") ? [0, 10] : [0, 5, 10]))
+    #expect(
+      try CheckpointSeries(path: run.folder).checkpoints.map(\.step)
+        == (name.hasSuffix("5.h5") ? [0, 10] : [0, 5, 10]))
     let error = try #require(name == "run.h5" ? run.indexError : run.damaged.first?.error)
     #expect(
       error.description

@@ -66,7 +66,10 @@ import Weights
     ("7", "expected a JSON object, found another value. Mend"),
     (#"{"reward":1}"#, "expected step to be a whole number, found none. Mend the line, or take it out"),
     (#"{"step":-1}"#, "expected step to be a whole number, found -1. Mend"),
-    (#"{"step":1,"a":{"m":true}}"#, #"expected "a of m" to be a number, null, or numbers by module, found another value"#),
+    (
+      #"{"step":1,"a":{"m":true}}"#,
+      #"expected "a of m" to be a number, null, or numbers by module, found another value"#
+    ),
     (#"{"step":1,"":1}"#, #"expected another name for a column, found """#),
   ])
   func aBrokenLineIsNamed(line: String, problem: String) throws {

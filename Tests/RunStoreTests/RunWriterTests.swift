@@ -46,13 +46,14 @@ import Weights
     }
   }
 
-  @Test(arguments: [
-    (["reward": 1], "expected step to be a whole number, found none"),
-    (["step": 1.5], "expected step to be a whole number, found 1.5"),
-    (["step": 1, "text": "x"], "expected \"text\" to be a number, null, or numbers by module, found another value"),
-    (["step": 1, "module": 2], "expected another name for a column, found \"module\""),
-    ([1], "expected a JSON object, found another value"),
-  ] as [(JSONValue, String)])
+  @Test(
+    arguments: [
+      (["reward": 1], "expected step to be a whole number, found none"),
+      (["step": 1.5], "expected step to be a whole number, found 1.5"),
+      (["step": 1, "text": "x"], "expected \"text\" to be a number, null, or numbers by module, found another value"),
+      (["step": 1, "module": 2], "expected another name for a column, found \"module\""),
+      ([1], "expected a JSON object, found another value"),
+    ] as [(JSONValue, String)])
   func whatIsNoRecordIsNotWritten(record: JSONValue, problem: String) throws {
     try withFolder { folder in
       let writer = try RunWriter(
@@ -81,7 +82,8 @@ import Weights
   @Test(arguments: [1, 3, 10, 30, 60, 100, 150]) func aKilledWriterLeavesAReadableRun(milliseconds: Int) async throws {
     let temporary = try TemporaryFolder()
     let folder = temporary.path
-    await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String, milliseconds = milliseconds as Int] in
+    await #expect(processExitsWith: .signal(SIGKILL)) {
+      [folder = folder as String, milliseconds = milliseconds as Int] in
       let writer = try RunWriter(
         creating: folder + "/run", identity: SampleRun.identity, initial: SampleRun.snapshot(0))
       Thread.detachNewThread {

@@ -30,7 +30,8 @@ package enum ReferenceRun {
       path: reference.source + "/checkpoint-5/" + PEFTConfiguration.fileName)
     return RunIdentity(
       method: method, rank: configuration.rank, alpha: configuration.alpha, scaling: configuration.scaling(of: ""),
-      seed: 7, task: "arithmetic", base: reference.base, baseID: try BaseIdentity.sha256(of: BaseModel(path: reference.base)),
+      seed: 7, task: "arithmetic", base: reference.base,
+      baseID: try BaseIdentity.sha256(of: BaseModel(path: reference.base)),
       createdBy: "spectroscope test", configuration: ["steps": 20, "learning_rate": 0.001])
   }
 
@@ -50,7 +51,8 @@ package enum ReferenceRun {
   /// The record of a step: some columns of the contract, one of its own, one by module; undefined every fourth step.
   package static func record(_ step: Int) -> JSONValue {
     [
-      "step": .integer(step), "reward": .number(Double(step) / 20), "kl": step % 4 == 0 ? .null : .number(1 / Double(step)),
+      "step": .integer(step), "reward": .number(Double(step) / 20),
+      "kl": step % 4 == 0 ? .null : .number(1 / Double(step)),
       "learning_rate": 0.001, "tokens_per_second": .integer(1000 + step),
       "module_step_norm": ["layers.10.q": .number(Double(step) / 3), "layers.2.q": .integer(step)],
     ]

@@ -27,11 +27,12 @@ import Weights
     #expect(Self.digest(Array(text.utf8)) == expected)
   }
 
-  @Test(arguments: [
-    ([0xd3], "28969cdfa74a12c82f3bad960b0b000aca2ac329deea5c2328ebc6f2ba9802c1"),
-    ([0x11, 0xaf], "5ca7133fa735326081558ac312c620eeca9970d1e70a4b95533d956f072d1f98"),
-    ([0x74, 0xba, 0x25, 0x21], "b16aa56be3880d18cd41e68384cf1ec8c17680c45a02b1575dc1518923ae8b0e"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0xd3], "28969cdfa74a12c82f3bad960b0b000aca2ac329deea5c2328ebc6f2ba9802c1"),
+      ([0x11, 0xaf], "5ca7133fa735326081558ac312c620eeca9970d1e70a4b95533d956f072d1f98"),
+      ([0x74, 0xba, 0x25, 0x21], "b16aa56be3880d18cd41e68384cf1ec8c17680c45a02b1575dc1518923ae8b0e"),
+    ] as [([UInt8], String)])
   func shortMessages(bytes: [UInt8], expected: String) {
     #expect(Self.digest(bytes) == expected)
   }
@@ -78,7 +79,8 @@ import Weights
     func write(_ names: [String]) throws {
       var writer = SafetensorsWriter()
       for name in names {
-        name == "é" ? writer.add(name, shape: [1], [0.5], as: .float32) : writer.add(name, shape: [2, 1], [1, 2], as: .bfloat16)
+        name == "é"
+          ? writer.add(name, shape: [1], [0.5], as: .float32) : writer.add(name, shape: [2, 1], [1, 2], as: .bfloat16)
       }
       try writer.write(to: folder.path("model.safetensors"))
     }

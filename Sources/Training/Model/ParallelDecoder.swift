@@ -14,6 +14,8 @@ package final class ParallelDecoder<S: TransformerScalar> {
   /// Enough rows a lane for matrix products to be efficient.
   private static var rowsPerLane: Int { 1024 }
 
+  private static var sequencesPerLane: Int { 64 }
+
   /// How many lanes so many rows are cut into; it depends on nothing else.
   private static func laneCount(rows: Int) -> Int { min(mostLanes, max(2, rows / rowsPerLane)) }
 
@@ -43,8 +45,9 @@ package final class ParallelDecoder<S: TransformerScalar> {
   package func sample(
     _ weights: Buffer<S>, _ requests: [SamplingRequest], _ options: SamplingOptions
   ) -> [[Completion<S>]] {
-    let rows = requests.reduce(0) { $0 + $1.prompt.count + $1.generators.count * options.maximumLength }
-    let count = Self.laneCount(rows: rows)
+    // One token of each sequence is computed at a time, so their number is what makes a product efficient.
+    let sequences = requests.reduce(0) { $0 + $1.generators.count }
+    let count = min(Self.mostLanes, max(1, sequences / Self.sequencesPerLane))
     let bounds = (0...count).map { $0 * requests.count / count }
     let results = Buffer<[[Completion<S>]]>(count)
     results.pointer.initialize(repeating: [], count: count)
