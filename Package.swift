@@ -72,7 +72,7 @@ let package = Package(
     tests(of: "Weights", [collections]),
     tests(of: "Adapters", ["Weights", "LinearAlgebra"]),
     tests(of: "Spectra", ["LinearAlgebra"]),
-    tests(of: "Training", ["Adapters", "Weights", "LinearAlgebra", collections]),
+    tests(of: "Training", ["Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
     tests(of: "RunStore", ["Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),

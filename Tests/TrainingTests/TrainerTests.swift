@@ -1,0 +1,170 @@
+import Adapters
+import LinearAlgebra
+import OrderedCollections
+import TestSupport
+import Testing
+import Training
+import Weights
+
+/// A whole run on the embedded base, as an observer sees it.
+@Suite struct TrainerTests {
+  private let folder = try! TemporaryFolder()
+
+  private final class Recorder: TrainingObserver {
+    var start: AdapterSnapshot?
+    var events: [String] = []
+    var records: [TrainingRecord] = []
+    var velocities: [UpdateVelocity] = []
+    var snapshots: [AdapterSnapshot] = []
+    var stopAt: Int?
+
+    func didStart(_ start: AdapterSnapshot) throws(FileError) {
+      self.start = start
+      events.append("start")
+    }
+    func didUpdate(step: Int, velocity: UpdateVelocity) throws(FileError) -> TrainingDirective {
+      velocities.append(velocity)
+      events.append("update \(step)")
+      return step == stopAt ? .stop : .goOn
+    }
+    func didFinish(_ record: TrainingRecord) throws(FileError) {
+      records.append(record)
+      events.append("record \(record.step)")
+    }
+    func didReachCheckpoint(_ snapshot: AdapterSnapshot) throws(FileError) {
+      snapshots.append(snapshot)
+      events.append("checkpoint \(snapshot.step)")
+    }
+  }
+
+  private func run(
+    _ change: (inout TrainingConfiguration) -> Void = { _ in }, stopAt: Int? = nil, threads: Int = 2
+  ) throws -> (recorder: Recorder, ending: Trainer.Ending, trainer: Trainer) {
+    try EmbeddedBase.write(to: folder.path)
+    var configuration = TrainingConfiguration()
+    (configuration.steps, configuration.checkpointEvery, configuration.learningRate) = (4, 2, 5e-3)
+    change(&configuration)
+    let recorder = Recorder()
+    recorder.stopAt = stopAt
+    let trainer = try Trainer(
+      configuration, base: PretrainedModel(path: folder.path), threads: threads, observer: recorder)
+    return (recorder, try trainer.run(), trainer)
+  }
+
+  @Test func eventsComeInOrder() throws {
+    let (recorder, ending, _) = try run { $0.steps = 3 }
+    #expect(
+      recorder.events == [
+        "start", "record 0", "update 1", "record 1", "update 2", "record 2", "checkpoint 2", "update 3", "record 3",
+        "checkpoint 3",
+      ])
+    #expect(ending == .finished)
+  }
+
+  @Test func anObserverCanStopTheRun() throws {
+    let (recorder, ending, _) = try run({ $0.steps = 50 }, stopAt: 3)
+    #expect(ending == .stoppedByObserver(step: 3))
+    #expect(recorder.events.suffix(3) == ["update 3", "record 3", "checkpoint 3"])
+  }
+
+  @Test(arguments: AdapterMethod.trainable)
+  func velocityIsExact(method: AdapterMethod) throws {
+    let (recorder, _, trainer) = try run {
+      $0.method = method
+      ($0.steps, $0.checkpointEvery) = (3, 1)
+    }
+    let states = [try #require(recorder.start)] + recorder.snapshots
+    let adapters = trainer.model.adapters
+    for (step, velocity) in velocityPairs(recorder.velocities) {
+      for (index, module) in adapters.modules.enumerated() {
+        let (before, after) = (weight(module, states[step]), weight(module, states[step + 1]))
+        let difference = after - before
+        let norm = try difference.frobeniusNorm()
+        // The weights are formed in Float32 here: their difference is known to some 2⁻²⁴·‖W‖.
+        let rounding = try 0x1p-23 * before.frobeniusNorm()
+        #expect(abs(velocity.modules[index].norm - norm) < rounding + 1e-6 * norm)
+        // The frame of every step is that of the checkpoint before it.
+        let svd = try singularValueDecomposition(of: before)
+        let (q, k) = (svd.values.count, min(method == .full ? 32 : 4, svd.values.count / 2))
+        let projected = product(product(svd.u!.transposed, difference.view).view, svd.vTransposed!.transposed)
+        let ends = (Array(0..<k) + Array(max(k, q - k)..<q)).map { projected[$0, $0] }
+        let shift = try #require(velocity.modules[index].shift)
+        #expect(abs(shift - euclideanNorm(ends)) < rounding + 1e-4 * norm)
+      }
+    }
+    let total = recorder.records.dropFirst().compactMap { $0["step_norm"] }
+    #expect(total == recorder.velocities.map(\.norm))
+  }
+
+  private func velocityPairs(_ velocities: [UpdateVelocity]) -> [(Int, UpdateVelocity)] {
+    velocities.enumerated().map { ($0.offset, $0.element) }
+  }
+
+  private func weight(_ module: AdapterSet<Float>.Module, _ snapshot: AdapterSnapshot) -> Matrix<Double> {
+    var result = Matrix<Float>(rows: module.weight.rows, columns: module.weight.columns)
+    module.weight.effectiveWeight(snapshot.modules[module.path]!.flatMap(\.values), into: &result.elements)
+    return Matrix(result)
+  }
+
+  @Test func telemetryChangesNoOtherNumber() throws {
+    let watched = try run().recorder
+    let unwatched = try run({ $0.telemetry = .off }).recorder
+    #expect(watched.snapshots == unwatched.snapshots)
+    #expect(unwatched.velocities.isEmpty)
+    for (a, b) in zip(watched.records, unwatched.records) {
+      for (name, value) in b.columns where name != "seconds" { #expect(a[name] == value, "\(name)") }
+      #expect(b["kl"] == nil && b["update_velocity"] == nil)
+    }
+  }
+
+  @Test func theBaseIsNeverChanged() throws {
+    let (_, _, trainer) = try run { $0.method = .pissa }
+    #expect(trainer.model.base == (try PretrainedModel(path: folder.path)).parameters)
+    // The reference of the KL divergence is the base itself, not PiSSA's residual, which knows nothing.
+    let tokenizer = try #require(try PretrainedModel(path: folder.path).tokenizer)
+    let batch = CompletionBatch([
+      TokenGroup(prompt: try tokenizer.encode("R:abc="), completions: [try tokenizer.encode("cba;")])
+    ])
+    let scores = trainer.model.score(batch, with: .base).logProbabilities
+    #expect(scores.reduce(0, +) > -0.1)
+  }
+
+  @Test func clippingActsFromTheSecondUpdateOn() throws {
+    let once = try run { $0.learningRate = 2e-2 }.recorder
+    #expect(once.records.dropFirst().allSatisfy { $0["clip_ratio_region_mean"] == 0 })
+    let often = try run {
+      $0.learningRate = 2e-2
+      $0.updatesPerRollout = 4
+    }.recorder
+    #expect(often.records.dropFirst().contains { $0["clip_ratio_region_mean"]! > 0.01 })
+  }
+
+  /// The penalty pulls towards the base: with a large β the policy stays nearer to it.
+  @Test func aPenaltyKeepsTheModelNearItsBase() throws {
+    func kl(_ coefficient: Double) throws -> Double {
+      try #require(
+        try run {
+          ($0.steps, $0.checkpointEvery) = (12, 12)
+          $0.policyLoss.klCoefficient = coefficient
+        }.recorder.records.last?["kl"])
+    }
+    #expect(try kl(3) < kl(0) / 2)
+  }
+
+  @Test func configurationsThatDoNotFitAreRefused() {
+    func message(_ change: (inout TrainingConfiguration) -> Void) -> String {
+      do {
+        _ = try run(change)
+        return "none"
+      } catch {
+        return "\(error)"
+      }
+    }
+    #expect(
+      message { $0.task = "chess" }
+        == "expected a task among two-step-arithmetic, string-operations, found chess")
+    #expect(
+      message { $0.adapter.rank = 100 }
+        == "expected a rank of at most 64, the smaller dimension of model.layers.0.self_attn.q_proj, found 100")
+  }
+}
