@@ -46,8 +46,8 @@ extension ExtractedRun {
     guard !identity.baseID.isEmpty else { return nil }
     let found = try BaseIdentity.sha256(of: base)
     if found == identity.baseID { return nil }
-    return "expected the base of \(path), with the sha256 \(FileError.quoted(String(identity.baseID.prefix(12)))), "
-      + "found one with \(FileError.quoted(String(found.prefix(12))))"
+    return "expected the base of \(path), with the sha256 \(FileError.head(ofDigest: identity.baseID)), "
+      + "found one with \(FileError.head(ofDigest: found))"
   }
 }
 

@@ -15,12 +15,12 @@ package enum PEFTFolder {
 
   /// Makes the folder and writes both files.
   ///
-  /// - Parameter checkpoint: one of a method that has this form.
+  /// - Parameter identity: of the run, whose method has this form.
   /// - Parameter modificationTime: in nanoseconds since 1970; what the files get, so that who keeps results by a file's time knows
   ///   them for the same when they are written again.
   /// - Throws: `.cannotCreate` or `.cannotWrite`.
   package static func write(
-    _ checkpoint: RunCheckpoint, to folder: String, modificationTime: Int? = nil
+    _ snapshot: AdapterSnapshot, of identity: RunIdentity, to folder: String, modificationTime: Int? = nil
   ) throws(FileError) {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -29,9 +29,9 @@ package enum PEFTFolder {
     }
     let configuration = folder + "/" + PEFTConfiguration.fileName
     let weights = folder + "/" + AdapterFolder.weightsName
-    try PendingFile.write(json(of: checkpoint).text(pretty: true) + "\n", to: configuration)
+    try PendingFile.write(json(of: snapshot, identity).text(pretty: true) + "\n", to: configuration)
     var writer = SafetensorsWriter()
-    for (module, tensors) in checkpoint.snapshot.modules {
+    for (module, tensors) in snapshot.modules {
       for tensor in tensors {
         writer.add(name(of: tensor, in: module), shape: tensor.shape, tensor.values, as: .float32)
       }
@@ -47,25 +47,29 @@ package enum PEFTFolder {
 
   static let prefix = "base_model.model."
 
-  private static func json(of checkpoint: RunCheckpoint) -> JSONValue {
-    let identity = checkpoint.identity
-    let modules = checkpoint.snapshot.modules
+  private static func json(of snapshot: AdapterSnapshot, _ identity: RunIdentity) -> JSONValue {
+    let modules = snapshot.modules
     let whole = modules.filter { $0.value.contains { $0.name == "weight" } }.keys.map(JSONValue.string)
     let factored = modules.filter { $0.value.contains { $0.name != "weight" } }.keys.map(JSONValue.string)
-    let (rank, alpha) = scaling(of: checkpoint)
+    let (rank, alpha) = scaling(of: snapshot, identity)
     return [
       "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": .string(identity.base), "bias": "none",
       "r": .integer(rank), "lora_alpha": .number(alpha), "lora_dropout": 0,
       "use_rslora": .bool(identity.method == AdapterMethod.rslora.rawValue),
-      "init_lora_weights": identity.method == AdapterMethod.pissa.rawValue ? "pissa" : true,
+      "init_lora_weights": initialization(identity),
       "target_modules": .array(factored), "modules_to_save": whole.isEmpty ? .null : .array(whole),
     ]
   }
 
+  /// PiSSA by an exact decomposition can be found again from the base; by a randomised one it cannot, and its name must say so.
+  private static func initialization(_ identity: RunIdentity) -> JSONValue {
+    guard identity.method == AdapterMethod.pissa.rawValue else { return true }
+    return identity.configuration["pissa_iterations"]?.int.map { .string("pissa_niter_\($0)") } ?? "pissa"
+  }
+
   /// The rank and the α that give PEFT the run's scaling. α is the run's own where its scaling follows from it by PEFT's rule.
-  private static func scaling(of checkpoint: RunCheckpoint) -> (rank: Int, alpha: Double) {
-    let identity = checkpoint.identity
-    let factors = checkpoint.snapshot.modules.values.joined().first { $0.name == "lora_A" }
+  private static func scaling(of snapshot: AdapterSnapshot, _ identity: RunIdentity) -> (rank: Int, alpha: Double) {
+    let factors = snapshot.modules.values.joined().first { $0.name == "lora_A" }
     let rank = max(1, identity.rank ?? factors?.shape.first ?? 1)
     let divisor = identity.method == AdapterMethod.rslora.rawValue ? Double(rank).squareRoot() : Double(rank)
     let alpha = identity.alpha ?? Double(rank)

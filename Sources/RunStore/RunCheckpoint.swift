@@ -3,17 +3,18 @@ import Weights
 
 /// A checkpoint of a run: the adapter at a step, and which run it belongs to.
 ///
-///     /                   format, format_version, step, wall_time, sha256 of the tensors, the identity's attributes, config
+///     /                   format, format_version, step, wall_time, sha256 of the tensors; the identity and its config
 ///     /<module>/<tensor>  float32; the module's name keeps its dots
 ///
 /// It knows its run, so that the run's index can be made again from any checkpoint.
 package struct RunCheckpoint: Equatable, Sendable {
-  package var identity: RunIdentity
+  /// Nil in a file that others wrote, whose run is told by its folder alone.
+  package var identity: RunIdentity?
   package var snapshot: AdapterSnapshot
   /// When it was taken, in seconds since 1970; nil where unknown. No part of what a run is: two equal runs differ in it.
   package var wallTime: Double?
 
-  package init(identity: RunIdentity, snapshot: AdapterSnapshot, wallTime: Double? = nil) {
+  package init(identity: RunIdentity?, snapshot: AdapterSnapshot, wallTime: Double? = nil) {
     self.identity = identity
     self.snapshot = snapshot
     self.wallTime = wallTime
@@ -27,29 +28,42 @@ package struct RunCheckpoint: Equatable, Sendable {
   package func write(to path: String) throws(FileError) {
     try HDF5File.write(to: path) { (root) throws(FileError) in
       try Self.format.write(to: root)
-      try identity.writeAttributes(to: root)
-      try root.setAttribute("config", identity.configuration.text())
+      if let identity {
+        try identity.writeAttributes(to: root)
+        try root.setAttribute("config", identity.configuration.text())
+      }
       try root.setAttribute("step", snapshot.step)
       if let wallTime { try root.setAttribute("wall_time", wallTime) }
       try snapshot.write(to: root)
     }
   }
 
-  /// Reads the file at `path`, which by its name is that of `step`.
+  /// Reads the file at `path`, which by its name is that of `step`, and by its folder one of `run`, where that is known.
   ///
-  /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, of another format, of another step or of a newer version.
-  package static func read(from path: String, step: Int) throws(FileError) -> RunCheckpoint {
+  /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, of another format, step or run, or of a newer version.
+  package static func read(from path: String, step: Int, of run: RunIdentity?) throws(FileError) -> RunCheckpoint {
     let root = try HDF5File.open(path).root()
-    try format.require(of: root)
+    if try root.hasAttribute("format") { try format.require(of: root) }
     let stated: Int? = try root.number("step")
     guard stated == step else {
       throw root.location.error(
         "expected step \(step), as the name says, found \(stated.map(String.init) ?? "none")",
         remedy: "Give the file its name back")
     }
-    let configuration = try root.text("config") ?? ""
+    guard try root.hasAttribute("sha256") else {
+      throw root.location.error(
+        "expected the attribute 'sha256', found none", remedy: "Restore the file from a copy")
+    }
+    var identity: RunIdentity?
+    if try root.hasAttribute("method") {
+      identity = try RunIdentity(attributesOf: root, configuration: try root.text("config") ?? "")
+    }
+    if let run, let identity, identity.meaning != run.meaning {
+      throw root.location.error(
+        "expected an adapter of its run (\(run.meaning)), found one of another (\(identity.meaning))",
+        remedy: "Are there two runs in this folder? Take the checkpoints of the other one out")
+    }
     return RunCheckpoint(
-      identity: try RunIdentity(attributesOf: root, configuration: configuration),
-      snapshot: try AdapterSnapshot(step: step, from: root), wallTime: try root.number("wall_time"))
+      identity: identity, snapshot: try AdapterSnapshot(step: step, from: root), wallTime: try root.number("wall_time"))
   }
 }

@@ -35,32 +35,33 @@ package struct RunExtraction {
 
   private mutating func extract(_ step: Int) throws(FileError) {
     let name = RunLayout.checkpoint(step)
-    var checkpoint: RunCheckpoint?
+    let identity = journal.identity
+    var snapshot: AdapterSnapshot?
     try journal.note(name) { () throws(FileError) in
-      let read = try RunCheckpoint.read(from: run + "/" + name, step: step)
-      checkpoint = read
-      return read.identity
+      let checkpoint = try RunCheckpoint.read(from: run + "/" + name, step: step, of: identity)
+      snapshot = checkpoint.snapshot
+      return checkpoint.identity
     }
-    if let checkpoint { try write(checkpoint, as: name) }
+    if let snapshot { try write(snapshot, readFrom: name) }
   }
 
   /// The adapter at step 0 from the index, where its checkpoint is lost.
   private mutating func extractInitial() throws(FileError) {
-    guard journal.hasRead(RunLayout.index), let identity = journal.identity else { return }
-    var initial: AdapterSnapshot?
+    guard journal.hasRead(RunLayout.index) else { return }
+    var snapshot: AdapterSnapshot?
     try journal.note(RunLayout.index + "/initial") { () throws(FileError) in
-      initial = try RunIndex.initial(in: run)
-      return identity
+      snapshot = try RunIndex.initial(in: run)
+      return nil
     }
-    if let initial { try write(RunCheckpoint(identity: identity, snapshot: initial), as: RunLayout.index) }
+    if let snapshot { try write(snapshot, readFrom: RunLayout.index) }
   }
 
-  private func write(_ checkpoint: RunCheckpoint, as name: String) throws(FileError) {
-    guard PEFTFolder.method(named: checkpoint.identity.method) != nil else { return }
+  private func write(_ snapshot: AdapterSnapshot, readFrom name: String) throws(FileError) {
+    guard let identity = journal.identity, PEFTFolder.method(named: identity.method) != nil else { return }
     let time = try PositionedFile(path: run + "/" + name).identity.modificationTime
     do throws(FileError) {
       try PEFTFolder.write(
-        checkpoint, to: "\(folder)/checkpoint-\(checkpoint.snapshot.step)", modificationTime: time)
+        snapshot, of: identity, to: "\(folder)/checkpoint-\(snapshot.step)", modificationTime: time)
     } catch {
       throw FileError(
         error.kind, path: run, "its checkpoints cannot be copied to \(folder): \(error.problem)",
@@ -72,7 +73,7 @@ package struct RunExtraction {
   private func mendIndex() {
     let name = RunLayout.checkpoint(0)
     guard journal.hasRead(name), let identity = journal.identity,
-      let checkpoint = try? RunCheckpoint.read(from: run + "/" + name, step: 0)
+      let checkpoint = try? RunCheckpoint.read(from: run + "/" + name, step: 0, of: identity)
     else { return }
     try? RunIndex.write(identity, initial: checkpoint.snapshot, in: run)
   }
@@ -110,12 +111,12 @@ struct ExtractionJournal {
   /// Runs `body`, which reads the file of that name, unless that was begun before, and notes beginning and end.
   ///
   /// Throws where the journal cannot be written. What `body` throws is the file's outcome.
-  mutating func note(_ name: String, reading body: () throws(FileError) -> RunIdentity) throws(FileError) {
+  mutating func note(_ name: String, reading body: () throws(FileError) -> RunIdentity?) throws(FileError) {
     guard !outcomes.contains(where: { $0.name == name }) else { return }
     try append(["begin": .string(name)])
     do throws(FileError) {
       let found = try body()
-      try append(["end": .string(name), "identity": identity == nil ? found.json : .null])
+      try append(["end": .string(name), "identity": identity == nil ? found?.json ?? .null : .null])
     } catch {
       try append(["end": .string(name), "error": FileErrorJSON.json(of: error)])
     }

@@ -39,15 +39,15 @@ package struct RunFolder: Sendable {
 
   private static func identity(of path: String, _ steps: [Int]) -> RunIdentity? {
     for step in steps {
-      let checkpoint = try? RunCheckpoint.read(from: path + "/" + RunLayout.checkpoint(step), step: step)
-      if let checkpoint { return checkpoint.identity }
+      let checkpoint = try? RunCheckpoint.read(from: path + "/" + RunLayout.checkpoint(step), step: step, of: nil)
+      if let identity = checkpoint?.identity { return identity }
     }
     return nil
   }
 
   /// Reads a checkpoint and checks its tensors against their digest; throws `.cannotOpen` or `.badContent`.
   package func checkpoint(at step: Int) throws(FileError) -> RunCheckpoint {
-    try RunCheckpoint.read(from: path + "/" + RunLayout.checkpoint(step), step: step)
+    try RunCheckpoint.read(from: path + "/" + RunLayout.checkpoint(step), step: step, of: identity)
   }
 
   /// The adapter at a step; throws as `checkpoint(at:)` does.

@@ -14,7 +14,7 @@ package struct RunIdentity: Equatable, Sendable {
   package var seed: Int
   /// The name of the task.
   package var task: String
-  /// The base model's path as it was given, or `embeddedBase`.
+  /// The base model's path as it was given, or `embeddedBase`; empty where unknown.
   package var base: String
   /// `BaseIdentity.sha256` of the base; empty where unknown.
   package var baseID: String
@@ -47,35 +47,50 @@ package struct RunIdentity: Equatable, Sendable {
 // MARK: - HDF5
 
 extension RunIdentity {
-  /// Writes everything but the configuration as attributes; what is nil has none.
+  /// Writes everything but the configuration as attributes, and a digest of everything; what is nil has none.
   func writeAttributes(to root: borrowing HDF5Group) throws(FileError) {
     for (name, field) in Self.texts { try root.setAttribute(name, self[keyPath: field]) }
     try root.setAttribute("seed", seed)
     if let rank { try root.setAttribute("rank", rank) }
     if let alpha { try root.setAttribute("alpha", alpha) }
     if let scaling { try root.setAttribute("scaling", scaling) }
+    try root.setAttribute("identity_sha256", sha256)
   }
 
-  /// Reads the attributes back; `configuration` is its JSON text.
+  /// Reads the attributes back; `configuration` is its JSON text. Of a file that others wrote, only the method must be there.
+  ///
+  /// Throws `.badContent` for attributes of another type, and where the digest says that one of them has changed.
   init(attributesOf root: borrowing HDF5Group, configuration: String) throws(FileError) {
-    guard let seed: Int = try root.number("seed") else { throw Self.missing("seed", root) }
-    self.init(method: "", seed: seed, task: "", base: "", baseID: "", createdBy: "")
-    for (name, field) in Self.texts {
-      guard let value = try root.text(name) else { throw Self.missing(name, root) }
-      self[keyPath: field] = value
+    guard let method = try root.text("method") else {
+      throw root.location.error("expected the attribute 'method', found none")
     }
-    rank = try root.number("rank")
-    alpha = try root.number("alpha")
-    scaling = try root.number("scaling")
-    do throws(JSONError) {
-      self.configuration = try JSONValue(parsing: configuration)
-    } catch {
-      throw root.location.child("config").error("\(error)")
-    }
+    let parsed = try? JSONValue(parsing: configuration)
+    self.init(
+      method: method, rank: try root.number("rank"), alpha: try root.number("alpha"),
+      scaling: try root.number("scaling"), seed: try root.number("seed") ?? 0, task: "", base: "", baseID: "",
+      createdBy: "", configuration: parsed ?? [:])
+    for (name, field) in Self.texts { self[keyPath: field] = try root.text(name) ?? "" }
+    guard let stated = try root.text("identity_sha256"), stated != sha256 else { return }
+    throw root.location.error(
+      "expected attributes and configuration with the sha256 \(FileError.head(ofDigest: stated)), found "
+        + "\(FileError.head(ofDigest: sha256)): they have changed since they were written",
+      remedy: "Restore the file from a copy")
   }
 
-  private static func missing(_ name: String, _ root: borrowing HDF5Group) -> FileError {
-    root.location.error("expected the attribute '\(name)', found none")
+  /// The SHA-256 of the identity as compact JSON.
+  private var sha256: String {
+    var digest = SHA256()
+    digest.update([UInt8](json.text().utf8))
+    return digest.hexadecimal
+  }
+
+  /// Everything that decides what an adapter means, in words: two runs that differ in it cannot be one series.
+  var meaning: String {
+    let numbers = [rank.map { "rank \($0)" }, alpha.map { "α \($0)" }, scaling.map { "scaling \($0)" }].compactMap {
+      $0
+    }
+    let base = baseID.isEmpty ? [] : ["base \(FileError.head(ofDigest: baseID))"]
+    return ([FileError.quoted(method)] + numbers + base).joined(separator: ", ")
   }
 
   /// The fields of text and the names of their attributes.

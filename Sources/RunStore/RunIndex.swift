@@ -30,8 +30,9 @@ enum RunIndex {
   /// The identity in the index of the run folder at `run`; throws `.cannotOpen` or `.badContent`.
   static func identity(in run: String) throws(FileError) -> RunIdentity {
     let root = try open(run)
-    let configuration = try root.dataset("config").readTexts()
-    return try RunIdentity(attributesOf: root, configuration: configuration.first ?? "")
+    // Where the configuration cannot be read, the digest of the identity tells whether that is damage.
+    let configuration = try? root.dataset("config").readTexts()
+    return try RunIdentity(attributesOf: root, configuration: configuration?.first ?? "")
   }
 
   /// The adapter at step 0 in the index of the run folder at `run`; throws `.cannotOpen` or `.badContent`.

@@ -24,14 +24,12 @@ extension AdapterSnapshot {
     try group.setAttribute("sha256", sha256)
   }
 
-  /// Reads the groups back and holds them against the digest that was written with them. The modules come in natural order,
-  /// the tensors of each by name.
+  /// Reads the groups back and holds them against the digest that was written with them, if there is one. The modules come in
+  /// natural order, the tensors of each by name.
   ///
   /// Throws `.badContent` where a tensor cannot be read, or where the digest says that one has changed.
   init(step: Int, from group: borrowing HDF5Group) throws(FileError) {
-    guard let stated = try group.text("sha256") else {
-      throw group.location.error("expected the attribute 'sha256', found none", remedy: Self.remedy)
-    }
+    let stated = try group.text("sha256")
     self.init(step: step, modules: [:])
     for module in try group.members().sorted(by: NaturalOrder.precedes) {
       let members = try group.group(module)
@@ -41,15 +39,15 @@ extension AdapterSnapshot {
       }
     }
     let found = sha256
-    guard found == stated else {
-      throw group.location.error(
-        "expected tensors with the sha256 \(Self.head(stated)), found \(Self.head(found)): they have changed since they were "
-          + "written", remedy: Self.remedy)
-    }
+    guard let stated, stated != found else { return }
+    throw group.location.error(
+      "expected tensors with the sha256 \(FileError.head(ofDigest: stated)), found \(FileError.head(ofDigest: found)): "
+        + "they have changed since they were written",
+      remedy: "Restore the file from a copy")
   }
+}
 
-  /// The beginning of a digest, enough to tell two apart; the text is not ours to trust.
-  private static func head(_ digest: String) -> String { FileError.quoted(String(digest.prefix(12))) }
-
-  private static var remedy: String { "Restore the file from a copy" }
+extension FileError {
+  /// The beginning of a digest, enough to tell two apart, in quotes: the text may be anybody's.
+  package static func head(ofDigest digest: String) -> String { quoted(String(digest.prefix(12))) }
 }

@@ -50,8 +50,7 @@ import Weights
   func theScalingIsTheRuns(method: String, rank: Int, alpha: Double, scaling: Double) throws {
     var identity = SampleRun.identity
     (identity.method, identity.rank, identity.alpha, identity.scaling) = (method, rank, alpha, scaling)
-    let checkpoint = RunCheckpoint(identity: identity, snapshot: SampleRun.snapshot(3))
-    try PEFTFolder.write(checkpoint, to: folder.path("checkpoint-3"))
+    try PEFTFolder.write(SampleRun.snapshot(3), of: identity, to: folder.path("checkpoint-3"))
     let adapter = try AdapterFolder(path: folder.path("checkpoint-3"))
     #expect(adapter.configuration.scaling(of: SampleRun.modules[0]) == scaling)
     #expect(adapter.configuration.rank == rank)
@@ -62,14 +61,37 @@ import Weights
     var identity = SampleRun.identity
     (identity.method, identity.rank, identity.alpha, identity.scaling) = ("full", nil, nil, nil)
     let tensor = AdapterSnapshot.Tensor(name: "weight", shape: [2, 3], values: [1, 2, 3, 4, 5, 6])
-    let checkpoint = RunCheckpoint(
-      identity: identity, snapshot: AdapterSnapshot(step: 1, modules: ["layers.0.q_proj": [tensor]]))
-    try PEFTFolder.write(checkpoint, to: folder.path("checkpoint-1"))
+    let snapshot = AdapterSnapshot(step: 1, modules: ["layers.0.q_proj": [tensor]])
+    try PEFTFolder.write(snapshot, of: identity, to: folder.path("checkpoint-1"))
     let adapter = try AdapterFolder(path: folder.path("checkpoint-1"))
     #expect(adapter.remarks.isEmpty && adapter.configuration.modulesToSave == ["layers.0.q_proj"])
     let module = try #require(adapter.modules.first)
     #expect(module.path == "layers.0.q_proj" && module.rank == nil)
     #expect(try adapter.savedWeight(of: module).elements == [1, 2, 3, 4, 5, 6])
+  }
+
+  /// A start by a randomised decomposition must not be taken for one that the base gives again.
+  @Test(arguments: [(nil, PEFTConfiguration.Initialization.pissa), (4, .subtracted("pissa_niter_4"))] as [(Int?, _)])
+  func theStartOfPiSSAKeepsItsName(iterations: Int?, initialization: PEFTConfiguration.Initialization) throws {
+    var identity = SampleRun.identity
+    identity.method = "pissa"
+    identity.configuration = ["pissa_iterations": iterations.map(JSONValue.integer) ?? .null]
+    try PEFTFolder.write(SampleRun.snapshot(3), of: identity, to: folder.path("checkpoint-3"))
+    #expect(try AdapterFolder(path: folder.path("checkpoint-3")).configuration.initialization == initialization)
+  }
+
+  @Test func aCheckpointOfAnotherRunIsNamed() throws {
+    var identity = SampleRun.identity
+    identity.scaling = 4
+    try RunCheckpoint(identity: identity, snapshot: SampleRun.snapshot(5)).write(to: checkpoint(5))
+    let run = try ExtractedRun(of: path)
+    let base = "base \"abababababab\""
+    #expect(run.steps == [0, 10])
+    #expect(
+      run.damaged.first?.error.description
+        == "\(checkpoint(5)): /: expected an adapter of its run (\"lora\", rank 2, α 4.0, scaling 2.0, \(base)), found one of "
+        + "another (\"lora\", rank 2, α 4.0, scaling 4.0, \(base)). Are there two runs in this folder? Take the checkpoints of "
+        + "the other one out")
   }
 
   @Test func damageIsNamedAndLeftOut() throws {

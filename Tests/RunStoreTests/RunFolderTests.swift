@@ -180,6 +180,31 @@ import Weights
     }
   }
 
+  /// The numbers that give the tensors their meaning are held against a digest as well, in checkpoints and in the index.
+  @Test(arguments: ["run.h5", "checkpoints/00000005.h5"]) func aFlippedBitInTheIdentityIsFound(name: String) throws {
+    try withFolder { folder in
+      try SampleRun.write(to: folder + "/run")
+      let path = folder + "/run/" + name
+      let whole = try bytes(of: path)
+      // What the attributes and the configuration hold: α is 4.0, and the rest is text.
+      for stored in [withUnsafeBytes(of: 4.0) { Array($0) }, Array("arithmetic".utf8), Array("0.001".utf8)] {
+        for start in whole.indices.dropLast(stored.count)
+        where whole[start..<start + stored.count].elementsEqual(stored) {
+          var changed = whole
+          changed[start + stored.count - 2] ^= 1
+          try PendingFile.write(changed, to: path)
+          let run = try RunFolder(path: folder + "/run")
+          #expect(run.identity == SampleRun.identity)
+          let error = name == "run.h5" ? run.indexError : fileError { () throws(FileError) in try run.snapshot(at: 5) }
+          #expect(error?.kind == .badContent && error?.path == path)
+          #expect(
+            error?.problem.hasPrefix("expected attributes and configuration with the sha256 \"") == true,
+            "\(String(describing: error))")
+        }
+      }
+    }
+  }
+
   @Test func aCheckpointUnderAnotherNameIsNamed() throws {
     try withFolder { folder in
       let path = folder + "/run"

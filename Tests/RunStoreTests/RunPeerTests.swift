@@ -1,4 +1,6 @@
+import Adapters
 import Foundation
+import OrderedCollections
 import RunStore
 import Testing
 import Weights
@@ -112,6 +114,49 @@ import Weights
       _ = try dump(index)
       #expect(try dump(folder + "/run/checkpoints/00000005.h5").contains("GROUP \"layers.2.q_proj\""))
       #expect(try dump("-d", "/training/step", "-y", folder + "/run/training.h5").contains("1, 2, 3, 4, 5, 6"))
+    }
+  }
+
+  /// A run as the format's description alone would have it written: what is not described may be missing.
+  @Test(.enabled(if: PeerTests.hasH5py, "python3-h5py")) func whatH5pyWritesIsARun() throws {
+    let script = """
+      import sys, os, json, hashlib, h5py, numpy as np
+      run = sys.argv[1]
+      os.makedirs(run + "/checkpoints")
+      def tensors(group, step):
+          digest = hashlib.sha256()
+          for module in ["layers.2.q_proj", "layers.10.größe"]:
+              group[module + "/lora_A"] = np.full((2, 3), step + 1, np.float32)
+              group[module + "/lora_B"] = np.full((4, 2), step, np.float32)
+          for module in group:
+              for tensor in group[module]:
+                  digest.update(group[module][tensor][...].tobytes())
+          return digest.hexdigest()
+      for step in [0, 7]:
+          with h5py.File(f"{run}/checkpoints/{step:08d}.h5", "w") as f:
+              f.attrs["sha256"] = tensors(f, step)
+              f.attrs["step"] = step
+              f.attrs["wall_time"] = 12
+      with h5py.File(run + "/run.h5", "w") as f:
+          f.attrs.update(format="spectroscope-run", format_version=1, method="lora", rank=2, alpha=4, scaling=2.0, seed=3,
+              task="t", base_id="", created_by="h5py")
+          f["config"] = json.dumps({"steps": 7})
+          tensors(f.create_group("initial"), 0)
+          f["checkpoints/7"] = h5py.ExternalLink("checkpoints/00000007.h5", "/")
+      """
+    try withFolder { folder in
+      let (status, output) = try PeerTests.run([PeerTests.python, "-c", script, folder + "/run"])
+      try #require(status == 0, "\(output)")
+      let run = try RunFolder(path: folder + "/run")
+      #expect(run.indexError == nil && run.steps == [0, 7])
+      #expect(run.identity.method == "lora" && run.identity.alpha == 4 && run.identity.base == "")
+      let checkpoint = try run.checkpoint(at: 7)
+      #expect(checkpoint.identity == nil && checkpoint.wallTime == 12)
+      #expect(checkpoint.snapshot.modules.values.first?.last?.values == Array(repeating: 7, count: 8))
+      let extracted = try ExtractedRun(of: folder + "/run")
+      #expect(extracted.steps == [0, 7] && extracted.remarks.isEmpty)
+      try FileManager.default.removeItem(atPath: folder + "/run/checkpoints/00000000.h5")
+      #expect(try RunFolder(path: folder + "/run").initial().modules.count == 2)
     }
   }
 }
