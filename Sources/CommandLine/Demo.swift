@@ -76,13 +76,19 @@ struct Demo: ParsableCommand {
       let session = TrainingSession(Self.configuration(part.method), out: part.folder, threads: each)
       let ending = try session.run { record in
         let line = lines.withLock { lines in
-          lines[index] = "\(part.name): \(Train.text(record, of: Self.configuration(part.method).steps))"
+          lines[index] = Self.text(record, of: part)
           return lines.filter { !$0.isEmpty }.joined(separator: "   ")
         }
         progress?.show(line)
       }
       if case .interrupted = ending { throw TrainingInterrupted(message: "nothing was compared") }
     }
+  }
+
+  /// Short, so that both runs fit into one line of a terminal.
+  private static func text(_ record: TrainingRecord, of part: Part) -> String {
+    let reward = record["reward"].map { String(format: "  reward %.2f", $0) } ?? ""
+    return "\(part.name) step \(record.step)/\(configuration(part.method).steps)\(reward)"
   }
 
   private static func configuration(_ method: AdapterMethod) -> TrainingConfiguration {
