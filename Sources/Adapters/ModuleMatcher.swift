@@ -12,6 +12,18 @@ package struct ModuleMatcher: Sendable {
     package var tensor: String
     /// True where the base stores input × output (Conv1D, embeddings), so that reading it as output × input transposes it.
     package var isTransposed: Bool
+    /// The index along the first axis of a tensor that holds one matrix an expert.
+    package var expert: Int?
+    /// Set where the weight stands behind a norm whose gains are trained: then W₀ is that weight times the norm's gains.
+    package var norm: Norm?
+  }
+
+  /// The norm in front of a weight: its gains are offset + γ.
+  package struct Norm: Equatable, Sendable {
+    /// The name of γ in the base.
+    package var tensor: String
+    /// 1 for families that store γ − 1 (Gemma), else 0.
+    package var offset: Double
   }
 
   /// Why a module has no base weight.

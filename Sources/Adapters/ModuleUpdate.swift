@@ -13,6 +13,20 @@ package struct ModuleUpdate: Sendable {
   package var roundingNorm: Double
   /// ‖round(W₀ − s·B₀·A₀) − (W₀ − s·B₀·A₀)‖_F: what storing a residual base costs. Only where there is one.
   package var residualRoundingNorm: Double?
+  /// Which updates the method could have made at all, which decides what chance gives.
+  package var reach: UpdateReach = .everything
+}
+
+/// The set of updates that a method can reach, whatever it learns: what its energies and angles are held against.
+package enum UpdateReach: Sendable {
+  /// No direction is barred for good.
+  case everything
+  /// The rows stay in the span of these frozen rows, r × columns: LoRA-FA's A₀, MiSS's T, VeRA's A.
+  case frozenRows(Matrix<Double>)
+  /// diag(d)·W₀: IA3 on outputs, DoRA's magnitude.
+  case rowScaling
+  /// W₀·diag(d): IA3 on inputs, norm tuning.
+  case columnScaling
 }
 
 /// Where W_eff(0) is, relative to the base's W₀.

@@ -38,6 +38,8 @@ package struct AnalysisSummary: Sendable {
   private var caption: String {
     switch shownDelta {
     case .initial: "initialisation"
+    case .initialMagnitude: "the start, by the magnitudes alone"
+    case .initialDirection: "the start, but for the magnitudes"
     case .pretrained: "the pretrained weights"
     case .previous: "the previous checkpoint"
     }

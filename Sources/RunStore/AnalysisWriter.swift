@@ -175,6 +175,8 @@ extension Delta {
   fileprivate var reference: String {
     switch self {
     case .initial: "initialisation"
+    case .initialMagnitude: "initialisation, by the magnitudes"
+    case .initialDirection: "initialisation, but for the magnitudes"
     case .pretrained: "pretraining"
     case .previous: "the previous checkpoint"
     }
