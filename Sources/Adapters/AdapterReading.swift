@@ -92,18 +92,12 @@ struct AdapterReading {
           .notAnalysed, "the trained tensor \(tensor) of shape \(entry.shape) is no matrix and has no spectrum"))
       return
     }
-    let isEmbedding = Self.embeddingNames.contains(String(module.split(separator: ".").last ?? ""))
+    let isEmbedding = AdapterFolder.isEmbedding(named: String(module.split(separator: ".").last ?? ""))
     modules.append(
       AdapterFolder.Module(
         path: module, content: .saved(tensor, isEmbedding: isEmbedding), rows: entry.shape[isEmbedding ? 1 : 0],
         columns: entry.shape[isEmbedding ? 0 : 1], rank: nil, format: format))
   }
-
-  /// Names that model families give their embeddings. A whole weight does not say what layer it belongs to.
-  private static let embeddingNames: Set<String> = [
-    "embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "tok_embeddings", "word_embeddings",
-    "position_embeddings", "token_type_embeddings", "shared",
-  ]
 
   private mutating func remarkOnConfiguration() {
     let adapted = modules.filter { $0.rank != nil }
@@ -131,4 +125,14 @@ struct AdapterReading {
             + "Some checkpoint mergers write it when they lack the training's metadata; restore the α of the training"))
     }
   }
+}
+
+extension AdapterFolder {
+  /// True for names that model families give their embeddings. A whole weight does not say what layer it belongs to.
+  package static func isEmbedding(named name: String) -> Bool { embeddingNames.contains(name) }
+
+  private static let embeddingNames: Set<String> = [
+    "embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "tok_embeddings", "word_embeddings",
+    "position_embeddings", "token_type_embeddings", "shared",
+  ]
 }

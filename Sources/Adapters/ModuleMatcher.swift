@@ -16,6 +16,12 @@ package struct ModuleMatcher: Sendable {
     package var expert: Int?
     /// Set where the weight stands behind a norm whose gains are trained: then W₀ is that weight times the norm's gains.
     package var norm: Norm?
+
+    package init(module: String, tensor: String, isTransposed: Bool = false) {
+      self.module = module
+      self.tensor = tensor
+      self.isTransposed = isTransposed
+    }
   }
 
   /// The norm in front of a weight: its gains are offset + γ.

@@ -5,8 +5,7 @@ import Weights
 extension BaseModel {
   /// The base weight of a module in Float64, output × input.
   func matrix(_ match: ModuleMatcher.Match) throws(FileError) -> Matrix<Double> {
-    let (rows, columns, values) = try readMatrix(match.tensor, as: Double.self)
-    let stored = Matrix(rows: rows, columns: columns, elements: values)
-    return match.isTransposed ? stored.transposedCopy() : stored
+    let tensor = try BaseTensor(self, match)
+    return try tensor.rectangle(rows: 0..<tensor.rows, columns: 0..<tensor.columns)
   }
 }

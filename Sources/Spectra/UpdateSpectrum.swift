@@ -95,6 +95,8 @@ package struct ModuleScale: Equatable, Sendable {
   package var baseNorm: Double
   /// The configured rank; nil for whole weights.
   package var rank: Int?
+  /// The number of directions to look at instead of the rank.
+  package var directions: Int?
   /// The rms Frobenius norm of the rounding of what is stored.
   package var roundingNorm: Double
   /// The Frobenius norm of what rounding a residual base costs; nil where there is none.
@@ -103,11 +105,12 @@ package struct ModuleScale: Equatable, Sendable {
   package var stepsSincePrevious: Int?
 
   package init(
-    baseNorm: Double, rank: Int?, roundingNorm: Double, residualRoundingNorm: Double? = nil,
+    baseNorm: Double, rank: Int?, directions: Int? = nil, roundingNorm: Double, residualRoundingNorm: Double? = nil,
     stepsSincePrevious: Int? = nil
   ) {
     self.baseNorm = baseNorm
     self.rank = rank
+    self.directions = directions
     self.roundingNorm = roundingNorm
     self.residualRoundingNorm = residualRoundingNorm
     self.stepsSincePrevious = stepsSincePrevious
@@ -115,7 +118,9 @@ package struct ModuleScale: Equatable, Sendable {
 
   /// k, the number of directions that metrics of the leading subspace look at: the configured rank (32 where there is none),
   /// at most ⌊min(rows, columns)/2⌋, at least 1.
-  package func directions(rows: Int, columns: Int) -> Int { Self.directions(rank: rank, rows: rows, columns: columns) }
+  package func directions(rows: Int, columns: Int) -> Int {
+    Self.directions(rank: directions ?? rank, rows: rows, columns: columns)
+  }
 
   /// The same for a given rank.
   package static func directions(rank: Int?, rows: Int, columns: Int) -> Int {
