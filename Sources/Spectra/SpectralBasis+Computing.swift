@@ -129,6 +129,8 @@ private struct LongSide {
 extension TridiagonalForm {
   /// The first and the last eigenvectors as rows, in descending order of their values.
   fileprivate func ends(leading: Int, trailing: Int) throws(LinearAlgebraError) -> Matrix<Double> {
+    // Vectors of one cluster are orthogonal only to those that are computed with them.
+    if leading + trailing == order { return try eigenvectors(0..<order) }
     let first = try eigenvectors(0..<leading)
     return trailing == 0 ? first : .stacked([first, try eigenvectors(order - trailing..<order)])
   }

@@ -45,7 +45,7 @@ import Weights
     #expect(json["out"]?.string == bench.output)
     #expect(json["source"]?.string == Reference.lora)
     #expect(json["base"]?.string == Reference.llama)
-    #expect(json["depth"]?.string == "update")
+    #expect(json["depth"]?.string == "auto")
     #expect(json["coverage"]?.string == "14/14 modules")
     #expect(json["delta"]?.string == "init")
     #expect(json["steps"]?.array?.map { $0["step"]?.int } == [5, 10, 20])

@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test func aWriteThatFailsPartWay() throws {
-    try #require(try bench.analyze(Reference.lora).status == 0)
+    try #require(try bench.analyze(Reference.lora, "--depth", "update").status == 0)
     // 100 KiB, between the sizes of the analysis and of its JSON.
     let result = try limited(
       toBlocks: 200, "export", bench.output, "--format", "json", "--out", bench.path("tables"))
@@ -90,7 +90,7 @@ import Testing
 
   @Test func anAnalysisThatCannotBeWritten() throws {
     let result = try limited(
-      toBlocks: 4, "analyze", Reference.lora, "--base", Reference.llama, "--out", bench.output)
+      toBlocks: 4, "analyze", Reference.lora, "--base", Reference.llama, "--out", bench.output, "--depth", "update")
     #expect(result.stderr.contains("Error: \(bench.journal): a piece could not be written. Check the free space\n"))
     #expect(result.status == 74)
     #expect(!bench.exists(bench.output))

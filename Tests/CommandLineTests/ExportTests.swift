@@ -7,13 +7,19 @@ import Weights
 @Suite struct ExportTests {
   let bench = try! Bench()
 
-  /// The columns of the contract that there are so far, in the contract's order.
+  /// The columns of the contract in its order, and the errors of angles behind them.
   private static let columns = [
     "step", "module", "method", "delta", "rows", "columns", "rank", "k", "k_gap", "frobenius_norm", "relative_norm",
     "spectral_norm", "spectral_ratio", "rounding_floor", "residual_rounding", "stable_rank", "effective_rank",
-    "effective_rank_energy", "participation_ratio", "nuclear_ratio", "numerical_rank", "left_angle_min",
-    "left_angle_mean", "left_angle_max", "left_overlap", "right_angle_min", "right_angle_mean", "right_angle_max",
-    "right_overlap", "update_velocity",
+    "effective_rank_energy", "participation_ratio", "nuclear_ratio", "numerical_rank", "left_energy_top",
+    "right_energy_top", "both_energy_top", "left_energy_bottom", "right_energy_bottom", "both_energy_bottom",
+    "left_energy_null", "right_energy_null", "left_null_top", "right_null_top", "left_null_bottom",
+    "right_null_bottom", "left_enrichment_top", "right_enrichment_top", "left_enrichment_bottom",
+    "right_enrichment_bottom", "left_angle_min", "left_angle_mean", "left_angle_max", "left_overlap",
+    "right_angle_min", "right_angle_mean", "right_angle_max", "right_overlap", "alignment_error", "left_rotation_max",
+    "left_rotation_mean", "right_rotation_max", "right_rotation_mean", "rotation_error", "left_rotation_gap",
+    "right_rotation_gap", "rotation_gap_error", "spectral_gap", "gap_ratio", "rotation_bound", "spectral_shift",
+    "intruder_count", "intruder_energy", "update_velocity", "shift_velocity", "rotation_velocity",
   ]
 
   private func export(_ format: String, of source: String = Reference.lora) throws -> ProcessResult {
@@ -24,7 +30,7 @@ import Weights
   @Test func csvFilesAreListed() throws {
     let result = try export("csv")
     #expect(
-      result.stdout == bench.filled("{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/findings.csv\n"))
+      result.stdout == bench.filled("{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/findings.csv\n"))
     #expect(result.stderr == "")
     #expect(result.status == 0)
     func header(_ name: String) throws -> Substring? {
@@ -32,6 +38,7 @@ import Weights
     }
     #expect(try header("modules").map(String.init) == Self.columns.joined(separator: ","))
     #expect(try header("singular_values") == "step,module,delta,index,value")
+    #expect(try header("profiles") == "step,module,delta,side,bin,first,last,share,null")
     #expect(
       try header("findings") == "step,code,name,severity,module,value,threshold,baseline,p_value,message")
   }
@@ -63,7 +70,9 @@ import Weights
   }
 
   private func singularValuesAreThoseOfTheReference(_ reference: ReferenceCase) throws {
-    let rows = try CSVTable(path: bench.path("tables/singular_values.csv")).rows
+    let all = try CSVTable(path: bench.path("tables/singular_values.csv")).rows
+    #expect(all.contains { $0["delta"] == "base" && $0["step"] == "" } && all.contains { $0["delta"] == "updated" })
+    let rows = all.filter { !["base", "updated"].contains($0["delta"]!) }
     let expected = try CSVTable(path: reference.singularValuesTable).rows
     #expect(rows.count == expected.count)
     for (row, wanted) in zip(rows, expected) where wanted["index"] == "0" {

@@ -81,7 +81,7 @@ import Weights
         source      \(Reference.lora)
         base        \(Reference.llama)
         written by  spectroscope 0.1.0
-        depth       update
+        depth       auto
         coverage    14/14 modules
         steps       5, 10, 20
         deltas      init, pretrained, previous

@@ -17,10 +17,17 @@ enum Program {
     fatalError("there is no executable spectroscope beside the test bundle of \(own + CommandLine.arguments)")
   }()
 
-  /// The environment of the tests without what would change the program's output.
+  /// The environment of the tests without what would change the program's output, and with a cache of its own.
   static let environment = ProcessInfo.processInfo.environment.filter {
     !["COLUMNS", "NO_COLOR", "SLURM_CPUS_PER_TASK"].contains($0.key)
-  }
+  }.merging(["SPECTROSCOPE_CACHE": cache.path]) { $1 }
+
+  /// Removed when the process ends, as nothing else would.
+  private static let cache: TemporaryFolder = {
+    let folder = try! TemporaryFolder()
+    atexit { try? FileManager.default.removeItem(atPath: Program.cache.path) }
+    return folder
+  }()
 }
 
 /// Runs the program to its end.
@@ -33,7 +40,8 @@ func spectroscopeAsNobody(_ arguments: String..., in folder: TemporaryFolder) th
   let program = folder.path("spectroscope")
   try FileManager.default.copyItem(atPath: Program.path, toPath: program)
   let change = ["--reuid=65534", "--regid=65534", "--clear-groups", program]
-  return try run("/usr/bin/setpriv", change + arguments, environment: Program.environment)
+  let environment = Program.environment.merging(["SPECTROSCOPE_CACHE": folder.path("cache")]) { $1 }
+  return try run("/usr/bin/setpriv", change + arguments, environment: environment)
 }
 
 /// Whether a test can give up its rights: root reads everything, so that a refusal has to be seen as somebody else.

@@ -52,20 +52,13 @@ import Weights
       ])
   }
 
-  private func withoutAlignment(_ row: [String: String]) -> [String: String] {
-    row.filter { !$0.key.contains("_angle_") && !$0.key.hasSuffix("_overlap") }
-  }
-
   @Test func theSameAsFromPEFT() throws {
     let peft = try bench.analyze(reference.source, base: reference.base, "--initial", reference.initial!)
     #expect(peft.status == 0)
     let expected = try bench.exportedRows()
     try FileManager.default.removeItem(atPath: bench.path("csv"))
     #expect(try spectroscope("analyze", path, "--out", bench.output).status == 0)
-    // Beside what a folder of PEFT adapters gives, a run has its alignment with the base.
-    let rows = try bench.exportedRows()
-    #expect(rows.map(withoutAlignment) == expected.map(withoutAlignment))
-    #expect(rows.contains { $0["left_overlap"] != "" } && expected.allSatisfy { $0["left_overlap"] == "" })
+    #expect(try bench.exportedRows() == expected)
     #expect(!bench.exists(analysis))
   }
 
@@ -196,7 +189,7 @@ import Weights
     #expect(
       result.stdout
         == bench.filled(
-          "{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/training.csv\n{}/tables/findings.csv\n"))
+          "{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/training.csv\n{}/tables/findings.csv\n"))
     let table = try CSVTable(path: bench.path("tables/training.csv"))
     #expect(
       table.columns == [

@@ -1,0 +1,121 @@
+import Foundation
+import LinearAlgebra
+import Spectra
+import Testing
+
+/// The leading subspaces of W₀ + ΔW by Rayleigh–Ritz against the dense decomposition: within the error that is printed, always.
+@Suite struct UpdatedSubspaceTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let rows: Int
+    let columns: Int
+    let spectrum: String
+    let terms: Int
+    /// ‖ΔW‖₂ relative to ‖W₀‖₂.
+    let size: Double
+    let isDense: Bool
+    var testDescription: String {
+      "\(rows) × \(columns) \(spectrum) rank \(terms) of \(size)\(isDense ? " dense" : "")"
+    }
+
+    static let all: [Case] = [(160, 130), (130, 200), (140, 140)].flatMap { rows, columns in
+      ["slow", "falling", "graded"].flatMap { spectrum in
+        [1e-8, 1e-5, 1e-3, 0.05].flatMap { size in
+          [false, true].map {
+            Case(rows: rows, columns: columns, spectrum: spectrum, terms: 5, size: size, isDense: $0)
+          }
+        }
+      }
+    }
+  }
+
+  private func update(_ test: Case, _ random: inout SeededGenerator) throws -> Matrix<Double> {
+    let count = test.isDense ? min(test.rows, test.columns) : test.terms
+    return try Samples.matrix(
+      test.rows, test.columns, values: Samples.spectrum("slow", count).map { $0 * test.size }, &random)
+  }
+
+  private func directed(_ test: Case, _ dense: Matrix<Double>) throws -> DirectedUpdate {
+    if test.isDense { return try DirectedUpdate(dense: dense, vectors: 6) }
+    let svd = try singularValueDecomposition(of: dense)
+    var left = Matrix(svd.u!.view[0..<dense.rows, 0..<test.terms])
+    left.scaleColumns(by: Array(svd.values.prefix(test.terms)))
+    return try DirectedUpdate(
+      LowRankProduct(left: left, right: Matrix(svd.vTransposed!.view[0..<test.terms, 0..<dense.columns])))
+  }
+
+  @Test(arguments: Case.all) func theAnglesAreThoseOfTheDenseDecomposition(test: Case) throws {
+    var random = SeededGenerator(seed: 11)
+    let values = Samples.spectrum(test.spectrum, min(test.rows, test.columns))
+    let base = try Samples.matrix(test.rows, test.columns, values: values, &random)
+    let change = try update(test, &random)
+    let directed = try directed(test, change)
+    let basis = try SpectralBasis(of: base, leading: 12, trailing: 6)
+    let frame = GeometryFrame(basis: basis, k: 6, isFull: false)
+    let weight = CompactMatrix(base)
+    let pulled = test.isDense ? nil : weight.adjointImages(of: directed.left)
+    let drift = try WeightDrift(of: directed, base: weight, in: frame, pulled: pulled)
+    let (before, after) = (try Samples.exact(base), try Samples.exact(base + change))
+    for k in [6, frame.gapRank].compactMap(\.self) {
+      let rotation = try Rotation(from: frame.unmoved, to: drift.subspace, k: k)
+      for side in Side.allCases {
+        let own = side == .left ? rotation.left : rotation.right
+        let truth = try principalAngles(
+          between: Samples.rows(side == .left ? before.left : before.right, 0..<k),
+          and: Samples.rows(side == .left ? after.left : after.right, 0..<k))
+        // LAPACK's two decompositions have an error of their own.
+        let gaps = min(basis.gap(behind: k), after.values[k - 1] - after.values[k])
+        let bound = own.error + 200 * 0x1p-53 * values[0] / gaps
+        for (found, expected) in zip(own.angles, truth) {
+          #expect(abs(found - expected) <= bound, "k \(k) \(side): \(found), expected \(expected) ± \(bound)")
+        }
+        // What the contract promises of angles, where the gap lets it.
+        #expect(own.error <= max(1e-3 * truth.last!, 1e-4 * .pi / 180) || gaps < 1e-4 * values[0], "\(own.error)")
+      }
+    }
+  }
+
+  /// The path for low rank, without a decomposition of W₊, is taken and bounds its error.
+  @Test func rayleighRitzNeedsNoDecomposition() throws {
+    var random = SeededGenerator(seed: 3)
+    let base = try Samples.matrix(300, 260, values: Samples.spectrum("slow", 260), &random)
+    let change = try Samples.matrix(300, 260, values: [0.01, 0.005, 0.001], &random)
+    let svd = try singularValueDecomposition(of: change)
+    var left = Matrix(svd.u!.view[0..<300, 0..<3])
+    left.scaleColumns(by: Array(svd.values.prefix(3)))
+    let update = try DirectedUpdate(
+      LowRankProduct(left: left, right: Matrix(svd.vTransposed!.view[0..<3, 0..<260])))
+    let basis = try SpectralBasis(of: base, leading: 16, trailing: 4)
+    let weight = CompactMatrix(base)
+    var iteration = RayleighRitz(
+      UpdatedWeight(base: weight, update: update), basis: basis, wanted: [4, 8],
+      pulled: weight.adjointImages(of: update.left))
+    let found = try #require(try iteration.solve { _, _ in 1e-9 })
+    let exact = try Samples.exact(base + change)
+    for k in [4, 8] {
+      #expect(found.errors[k]! <= 1e-9)
+      for side in Side.allCases {
+        let angle = try principalAngles(
+          between: found.first(k, side), and: Samples.rows(side == .left ? exact.left : exact.right, 0..<k)
+        ).last!
+        #expect(angle <= found.errors[k]! + 1e-11, "\(k) \(side): \(angle)")
+      }
+    }
+    for (value, truth) in zip(found.values, exact.values) { #expect(abs(value - truth) < 1e-12) }
+  }
+
+  /// Equal singular values behind k leave nothing to rotate: no angle, rather than a made-up one.
+  @Test func withoutAGapThereIsNoAngle() throws {
+    var random = SeededGenerator(seed: 4)
+    let base = try Samples.matrix(40, 30, values: Array(repeating: 1, count: 30), &random)
+    let update = try DirectedUpdate(
+      LowRankProduct(
+        left: (random.normalMatrix(rows: 40, columns: 1) as Matrix<Double>).scaled(by: 1e-12),
+        right: random.normalMatrix(rows: 1, columns: 30)))
+    let basis = try SpectralBasis(of: base, keeping: KeptVectors(directions: 3))
+    let frame = GeometryFrame(basis: basis, k: 3, isFull: true)
+    let drift = try WeightDrift(of: update, base: CompactMatrix(base), in: frame, pulled: nil)
+    let rotation = try Rotation(from: frame.unmoved, to: drift.subspace, k: 3)
+    #expect(rotation.left.largest == nil && rotation.right.mean == nil)
+    #expect(EnergyShares(of: update, in: basis, k: 3, pulled: nil).top.left == nil)
+  }
+}
