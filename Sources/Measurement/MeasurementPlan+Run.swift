@@ -65,7 +65,7 @@ extension MeasurementPlan {
   ) throws {
     let norm: Double
     do throws(FileError) {
-      norm = if let kept = journal.norms[module.match.tensor] { kept } else { try newNorm(of: module, journal) }
+      norm = if let kept = journal.norms[module.match.weightName] { kept } else { try newNorm(of: module, journal) }
     } catch {
       guard error.isAboutContent else { throw error }
       // A base weight that cannot be used takes its module with it, and no other one.
@@ -107,8 +107,8 @@ extension MeasurementPlan {
   }
 
   private func newNorm(of module: Module, _ journal: PieceJournal) throws(FileError) -> Double {
-    let norm = try base.frobeniusNorm(of: module.match.tensor)
-    try journal.append(norm: norm, of: module.match.tensor)
+    let norm = try base.frobeniusNorm(module.match)
+    try journal.append(norm: norm, of: module.match.weightName)
     return norm
   }
 
@@ -141,8 +141,10 @@ extension MeasurementPlan {
       baseFiles[file.path] = described(file)
     }
     func described(_ adapter: AdapterFolder) throws(FileError) -> JSONValue {
-      let configuration = try PositionedFile(path: adapter.path + "/" + PEFTConfiguration.fileName)
-      return [described(adapter.weights.file), described(configuration)]
+      let configuration = try adapter.place.configurationFile.map { path throws(FileError) in
+        try PositionedFile(path: path)
+      }
+      return .array((adapter.weights.files + (configuration.map { [$0] } ?? [])).map(described))
     }
     let adapters = try checkpoints.map { checkpoint throws(FileError) -> JSONValue in
       [

@@ -79,8 +79,7 @@ extension ModuleMeasurement {
     case .factored(let product): change = try product.decomposition()
     case .dense(let difference, _): change = try singularValueDecomposition(of: difference)
     }
-    let rank = configuredRank(stored, checkpoint)
-    let k = ModuleScale.directions(rank: rank, rows: spectrum.rows, columns: spectrum.columns)
+    let k = ModuleScale.directions(rank: stored.configuredRank, rows: spectrum.rows, columns: spectrum.columns)
     return try Alignment(
       of: change.leadingVectors(min(k, spectrum.numericalRank)), with: base.leadingVectors(k))
   }
@@ -92,11 +91,6 @@ extension ModuleMeasurement {
     return svd
   }
 
-  /// The rank that the configuration gives the module; nil for whole weights.
-  private func configuredRank(_ stored: AdapterFolder.Module, _ checkpoint: Int) -> Int? {
-    stored.rank.map { _ in plan.checkpoints[checkpoint].adapter.configuration.rank(of: stored.path) }
-  }
-
   private func row(
     _ delta: Delta, _ spectrum: UpdateSpectrum, _ alignment: Alignment?, _ update: ModuleUpdate,
     _ stored: AdapterFolder.Module, _ checkpoint: Int
@@ -104,13 +98,13 @@ extension ModuleMeasurement {
     let now = plan.checkpoints[checkpoint]
     let earlier = history.stepBefore
     let scale = ModuleScale(
-      baseNorm: baseNorm, rank: configuredRank(stored, checkpoint),
+      baseNorm: baseNorm, rank: stored.configuredRank, reportedRank: stored.reportedRank,
       roundingNorm: update.roundingNorm, residualRoundingNorm: delta == .pretrained ? update.residualRoundingNorm : nil,
       stepsSincePrevious: delta == .previous && now.step > earlier ? now.step - earlier : nil)
     var metrics = MetricValues(of: spectrum, in: scale)
     if let alignment { metrics.add(alignment) }
     return SpectrumRow(
-      step: now.step, module: module.match.module, method: (stored.rank == nil ? .full : now.method).rawValue,
+      step: now.step, module: module.match.module, method: (stored.isWhole ? .full : now.method).rawValue,
       delta: delta, metrics: metrics, singularValues: spectrum.values)
   }
 }
