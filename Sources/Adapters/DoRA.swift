@@ -99,21 +99,34 @@ package struct DoRAWeight: StoredWeight {
     zip(magnitude, try v.transposedCopy().columnNorms()).map { $1 > 0 ? $0 / $1 : 1 }
   }
 
-  /// With g₀ and Δ₀ of the earlier state (1 and 0 for W₀): (g − g₀)·(W₀ + Δ₀) + g·(Δ − Δ₀), of which no term is larger than the
-  /// change itself. `magnitude` is (g − g₀)·W₀, `direction` the rest.
+  /// g·Δ as factors, with the gains on the left.
+  private func scaledDirection(_ g: [Double]) -> LowRankProduct {
+    LowRankProduct(left: direction.left.scalingRows(by: g), right: direction.right)
+  }
+
+  /// With g₀ and Δ₀ of the earlier state (1 and 0 for W₀): (g − g₀)·W₀, and g·Δ − g₀·Δ₀, of which no term is larger than the change
+  /// itself.
   private func terms(
     from earlier: DoRAWeight?, over base: any PretrainedWeight
-  ) throws -> (magnitude: Matrix<Double>, direction: Matrix<Double>) {
+  ) throws -> (magnitude: Matrix<Double>, direction: LowRankProduct) {
     let weight = try base.matrix()
     let g = try gains(over: weight + direction.dense())
-    guard let earlier else {
-      return (weight.scalingRows(by: g.map { $0 - 1 }), direction.dense().scalingRows(by: g))
+    let now = scaledDirection(g)
+    guard let earlier else { return (weight.scalingRows(by: g.map { $0 - 1 }), now) }
+    let g0 = try earlier.gains(over: weight + earlier.direction.dense())
+    let before = earlier.scaledDirection(g0)
+    let magnitude = weight.scalingRows(by: zip(g, g0).map { $0 - $1 })
+    return (magnitude, Self.difference(now, before))
+  }
+
+  private static func difference(_ now: LowRankProduct, _ before: LowRankProduct) -> LowRankProduct {
+    if before.left.elements.allSatisfy({ $0 == 0 }) || before.right.elements.allSatisfy({ $0 == 0 }) { return now }
+    guard now.terms == before.terms else {
+      return LowRankProduct(
+        left: .sideBySide([now.left, before.left.scaled(by: -1)]), right: .stacked([now.right, before.right]))
     }
-    let before = earlier.direction.dense()
-    let g0 = try earlier.gains(over: weight + before)
-    let moved = taken == earlier.taken ? factors.difference(from: earlier.factors).dense() : direction.dense() - before
-    let steps = zip(g, g0).map { $0 - $1 }
-    return (weight.scalingRows(by: steps), before.scalingRows(by: steps) + moved.scalingRows(by: g))
+    return LowRankProduct(
+      left: .sideBySide([now.left - before.left, before.left]), right: .stacked([now.right, now.right - before.right]))
   }
 
   package func change(
@@ -121,7 +134,8 @@ package struct DoRAWeight: StoredWeight {
   ) throws -> ModuleUpdate? {
     guard earlier == nil || earlier is DoRAWeight else { return nil }
     let terms = try terms(from: earlier as? DoRAWeight, over: base)
-    return update(terms.magnitude + terms.direction, try rounding(from: earlier), .everything)
+    let rounding = euclideanNorm(try roundings(from: earlier).flatMap { [$0.factors, $0.magnitude] })
+    return ModuleUpdate(content: dense(terms.magnitude + terms.direction.dense()), roundingNorm: rounding)
   }
 
   package func parts(
@@ -129,29 +143,34 @@ package struct DoRAWeight: StoredWeight {
   ) throws -> [(part: UpdatePart, update: ModuleUpdate)] {
     guard earlier == nil || earlier is DoRAWeight else { return [] }
     let terms = try terms(from: earlier as? DoRAWeight, over: base)
-    let floor = try rounding(from: earlier)
+    let roundings = try roundings(from: earlier)
     return [
-      (.magnitude, update(terms.magnitude, floor, .rowScaling)), (.direction, update(terms.direction, floor, .everything)),
+      (
+        .magnitude,
+        ModuleUpdate(
+          content: dense(terms.magnitude), roundingNorm: euclideanNorm(roundings.map(\.magnitude)), reach: .rowScaling)
+      ),
+      (
+        .direction,
+        ModuleUpdate(content: .factored(terms.direction), roundingNorm: euclideanNorm(roundings.map(\.factors)))
+      ),
     ]
   }
 
-  private func update(_ change: Matrix<Double>, _ rounding: Double, _ reach: UpdateReach) -> ModuleUpdate {
-    // Row i of W_eff has the norm mᵢ.
-    ModuleUpdate(
-      content: .dense(change, laterNorm: euclideanNorm(magnitude)), roundingNorm: rounding, reach: reach)
+  /// Row i of W_eff has the norm mᵢ.
+  private func dense(_ change: Matrix<Double>) -> ModuleUpdate.Content {
+    .dense(change, laterNorm: euclideanNorm(magnitude))
   }
 
-  /// The rms norm of what rounding the stored tensors does to W_eff, and to the earlier one: √(ρ² + (η·‖m‖)²) each, with ρ that of
-  /// s·B·A. Rounding mᵢ by η·|mᵢ| moves row i, whose direction has the norm 1, by as much; the gains are near 1.
-  private func rounding(from earlier: (any StoredWeight)?) throws(LinearAlgebraError) -> Double {
-    var parts = [try factors.roundingNorm(), factors.format.rmsRounding * euclideanNorm(magnitude)]
-    if let taken, earlier == nil { parts.append(try taken.roundingNorm()) }
-    if let earlier = earlier as? DoRAWeight {
-      parts += [
-        try earlier.factors.roundingNorm(), earlier.factors.format.rmsRounding * euclideanNorm(earlier.magnitude),
-      ]
+  /// The rms norms of what rounding the stored tensors does to W_eff, and to the earlier one: that of s·B·A, and η·‖m‖, since rounding
+  /// mᵢ by η·|mᵢ| moves row i, whose direction has the norm 1, by as much. The gains are near 1.
+  private func roundings(
+    from earlier: (any StoredWeight)?
+  ) throws(LinearAlgebraError) -> [(factors: Double, magnitude: Double)] {
+    let states = [self] + ((earlier as? DoRAWeight).map { [$0] } ?? [])
+    return try states.map { state throws(LinearAlgebraError) in
+      (try state.factors.roundingNorm(), state.factors.format.rmsRounding * euclideanNorm(state.magnitude))
     }
-    return euclideanNorm(parts)
   }
 }
 

@@ -49,7 +49,9 @@ package enum StoredExpertLoRA: StoredMethod {
   package static func weight(
     of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
   ) throws(FileError) -> any StoredWeight {
-    let (rank, experts, expert) = (module.rank!, module.experts!.count, match.expert!)
+    // The last part of the match's name is the expert.
+    let (rank, experts) = (module.rank!, module.experts!.count)
+    let expert = match.module.split(separator: ".").last.flatMap { Int($0) }!
     let a = try folder.matrix("lora_A", of: module)
     let b = try folder.matrix("lora_B", of: module)
     var own = Matrix<Double>(rows: b.rows, columns: rank)

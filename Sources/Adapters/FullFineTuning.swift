@@ -78,21 +78,11 @@ package enum StoredWhole: StoredMethod {
     guard entry.shape.count == 2, entry.shape.allSatisfy({ $0 > 0 }), let format = entry.elementType.format else {
       return nil
     }
-    let isEmbedding = isEmbedding(path)
+    let isEmbedding = AdapterFolder.isEmbedding(named: String(path.split(separator: ".").last ?? ""))
     return AdapterFolder.Module(
       path: path, stored: StoredForm(Self.self), tensors: ["weight": tensor], rows: entry.shape[isEmbedding ? 1 : 0],
       columns: entry.shape[isEmbedding ? 0 : 1], format: format, isEmbedding: isEmbedding)
   }
-
-  /// True for the names that model families give their embeddings. A whole weight does not say what layer it belongs to.
-  static func isEmbedding(_ path: String) -> Bool {
-    embeddingNames.contains(String(path.split(separator: ".").last ?? ""))
-  }
-
-  private static let embeddingNames: Set<String> = [
-    "embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "tok_embeddings", "word_embeddings",
-    "position_embeddings", "token_type_embeddings", "shared",
-  ]
 
   package static func weight(
     of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
@@ -112,4 +102,14 @@ package enum StoredWhole: StoredMethod {
   package static func isUntrained(
     _ module: AdapterFolder.Module, in folder: AdapterFolder
   ) throws(FileError) -> Bool { false }
+}
+
+extension AdapterFolder {
+  /// True for names that model families give their embeddings. A whole weight does not say what layer it belongs to.
+  package static func isEmbedding(named name: String) -> Bool { embeddingNames.contains(name) }
+
+  private static let embeddingNames: Set<String> = [
+    "embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "tok_embeddings", "word_embeddings",
+    "position_embeddings", "token_type_embeddings", "shared",
+  ]
 }

@@ -34,7 +34,10 @@ package enum StoredLoHa: StoredMethod {
     let right = columnProducts(
       try folder.matrix("hada_w1_b", of: module).transposedCopy(),
       try folder.matrix("hada_w2_b", of: module).transposedCopy())
-    return LoRAFactors(b: left, a: right.transposedCopy(), scaling: module.scaling!, format: module.format)
+    var factors = LoRAFactors(b: left, a: right.transposedCopy(), scaling: module.scaling!, format: module.format)
+    // Every term is made of four stored vectors.
+    factors.sensitivity = 2 * factors.finiteTermsNorm()
+    return factors
   }
 
   /// The products, entry by entry, of every column of `a` with every column of `b`.

@@ -39,81 +39,42 @@ package enum StoredLoKr: StoredMethod {
     return (a[0], b[1], a[1])
   }
 
+  /// (A₁·A₂) ⊗ (B₁·B₂) = (A₁ ⊗ B₁)·(A₂ ⊗ B₂), where a side that is stored whole is a product with the identity.
   package static func weight(
     of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
   ) throws(FileError) -> any StoredWeight {
-    func side(_ name: String) throws(FileError) -> KroneckerWeight.Side {
-      if module.tensors[name] != nil { return .whole(try folder.matrix(name, of: module)) }
-      return .factors(try folder.matrix(name + "_a", of: module), try folder.matrix(name + "_b", of: module))
-    }
-    return KroneckerWeight(
-      first: try side("lokr_w1"), second: try side("lokr_w2"), scaling: module.scaling!, format: module.format)
+    let first = try Side("lokr_w1", of: module, in: folder)
+    let second = try Side("lokr_w2", of: module, in: folder)
+    var factors = LoRAFactors(
+      b: kronecker(first.left, second.left), a: kronecker(first.right, second.right), scaling: module.scaling!,
+      format: module.format)
+    factors.sensitivity = euclideanNorm([first.sensitivity * second.norm, first.norm * second.sensitivity])
+    return factors
   }
-}
 
-/// A scaled Kronecker product.
-struct KroneckerWeight: StoredWeight {
-  enum Side {
-    case whole(Matrix<Double>)
-    case factors(Matrix<Double>, Matrix<Double>)
+  /// W₁ or W₂ as a product.
+  private struct Side {
+    let left: Matrix<Double>
+    let right: Matrix<Double>
+    let norm: Double
+    /// `LoRAFactors.sensitivity` of this side.
+    let sensitivity: Double
 
-    var matrix: Matrix<Double> {
-      switch self {
-      case .whole(let matrix): matrix
-      case .factors(let a, let b): product(a, b)
+    init(_ name: String, of module: AdapterFolder.Module, in folder: AdapterFolder) throws(FileError) {
+      if module.tensors[name] != nil {
+        let whole = try folder.matrix(name, of: module)
+        let isWide = whole.rows < whole.columns
+        (left, right) = isWide ? (.identity(whole.rows), whole) : (whole, .identity(whole.columns))
+        norm = euclideanNorm(whole.elements)
+        sensitivity = norm
+      } else {
+        left = try folder.matrix(name + "_a", of: module)
+        right = try folder.matrix(name + "_b", of: module)
+        norm = euclideanNorm(product(left, right).elements)
+        let pair = LoRAFactors(b: left, a: right, scaling: 1, format: module.format)
+        sensitivity = 2.0.squareRoot() * pair.finiteTermsNorm()
       }
     }
-
-    /// The side as a product, with the identity where it is stored whole.
-    var factors: (Matrix<Double>, Matrix<Double>) {
-      switch self {
-      case .whole(let matrix): (matrix, .identity(matrix.columns))
-      case .factors(let a, let b): (a, b)
-      }
-    }
-
-    /// √(Σ of the squared norms of what rounding by 1 of every entry moves): ‖W‖_F, or √(2·Σ‖aᵢ‖²‖bᵢ‖²) of factors.
-    func rounding() throws(LinearAlgebraError) -> Double {
-      guard case .factors(let a, let b) = self else { return try matrix.frobeniusNorm() }
-      let lengths = zip(try a.columnNorms(), try b.transposedCopy().columnNorms()).map { $0 * $1 }
-      return euclideanNorm(lengths + lengths)
-    }
-  }
-
-  var first: Side
-  var second: Side
-  var scaling: Double
-  var format: FloatFormat
-
-  func change(from earlier: (any StoredWeight)?, over base: any PretrainedWeight) throws -> ModuleUpdate? {
-    guard let earlier else { return ModuleUpdate(content: .factored(scaledProduct()), roundingNorm: try roundingNorm()) }
-    guard let earlier = earlier as? KroneckerWeight else { return nil }
-    let (a, b) = (first.matrix, second.matrix)
-    let (a0, b0) = (earlier.first.matrix, earlier.second.matrix)
-    guard (a.rows, a.columns, b.rows, b.columns) == (a0.rows, a0.columns, b0.rows, b0.columns) else { return nil }
-    // (A − A₀) ⊗ B + A₀ ⊗ (B − B₀), whose terms are as small as the difference itself.
-    let start = a0.scaled(by: earlier.scaling)
-    let steps = scaling == earlier.scaling ? (a - a0).scaled(by: scaling) : a.scaled(by: scaling) - start
-    let dense = kronecker(steps, b) + kronecker(start, b - b0)
-    return ModuleUpdate(
-      content: .factored(LowRankProduct(dense: dense)),
-      roundingNorm: euclideanNorm([try roundingNorm(), try earlier.roundingNorm()]))
-  }
-
-  /// (A₁·A₂) ⊗ (B₁·B₂) = (A₁ ⊗ B₁)·(A₂ ⊗ B₂), or the dense product where that has fewer terms.
-  private func scaledProduct() -> LowRankProduct {
-    let ((a1, a2), (b1, b2)) = (first.factors, second.factors)
-    let (rows, columns) = (a1.rows * b1.rows, a2.columns * b2.columns)
-    if 2 * a1.columns * b1.columns <= min(rows, columns) {
-      return LowRankProduct(left: kronecker(a1, b1).scaled(by: scaling), right: kronecker(a2, b2))
-    }
-    return LowRankProduct(dense: kronecker(first.matrix, second.matrix).scaled(by: scaling))
-  }
-
-  /// The rms norm of what rounding the stored numbers does to the product.
-  private func roundingNorm() throws(LinearAlgebraError) -> Double {
-    let (a, b) = (try first.matrix.frobeniusNorm(), try second.matrix.frobeniusNorm())
-    return abs(scaling) * format.rmsRounding * euclideanNorm([try first.rounding() * b, a * (try second.rounding())])
   }
 }
 

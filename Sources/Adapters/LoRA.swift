@@ -29,6 +29,9 @@ package struct LoRAFactors: Equatable, Sendable {
   package var format: FloatFormat
   /// Which updates the method could have made at all.
   package var reach = UpdateReach.everything
+  /// √(Σ of the squared norms of what moving every stored number by itself, alone, moves in B·A); nil where B and A are what is stored,
+  /// so that it is √(2·Σᵢ‖bᵢ‖²‖aᵢ‖²).
+  package var sensitivity: Double?
 
   package init(b: Matrix<Double>, a: Matrix<Double>, scaling: Double, format: FloatFormat) {
     precondition(b.columns == a.rows, "B has a column for each row of A")
@@ -52,6 +55,9 @@ package struct LoRAFactors: Equatable, Sendable {
   /// large common part is never formed, so nothing cancels.
   package func difference(from start: LoRAFactors) -> LowRankProduct {
     if start.isZero { return product }
+    if scaling == start.scaling, case .frozenRows(a) = reach, a == start.a {
+      return LowRankProduct(left: (b - start.b).scaled(by: scaling), right: a)
+    }
     guard rank == start.rank, scaling == start.scaling else {
       return LowRankProduct(
         left: .sideBySide([b.scaled(by: scaling), start.b.scaled(by: -start.scaling)]), right: .stacked([a, start.a]))
@@ -64,8 +70,13 @@ package struct LoRAFactors: Equatable, Sendable {
   /// The rms Frobenius norm of what rounding the factors to their format does to s·B·A: s·η·√(2·Σᵢ‖bᵢ‖²‖aᵢ‖²) with
   /// η = 0.425·u, the rms relative rounding error of a number under a logarithmic distribution.
   package func roundingNorm() throws(LinearAlgebraError) -> Double {
-    let lengths = zip(try b.columnNorms(), try a.transposedCopy().columnNorms()).map { $0 * $1 }
-    return abs(scaling) * format.rmsRounding * euclideanNorm(lengths + lengths)
+    if let sensitivity { return abs(scaling) * format.rmsRounding * sensitivity }
+    return abs(scaling) * format.rmsRounding * 2.0.squareRoot() * (try termsNorm())
+  }
+
+  /// √(Σᵢ‖bᵢ‖²‖aᵢ‖²).
+  func termsNorm() throws(LinearAlgebraError) -> Double {
+    euclideanNorm(zip(try b.columnNorms(), try a.transposedCopy().columnNorms()).map { $0 * $1 })
   }
 }
 

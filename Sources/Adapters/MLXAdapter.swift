@@ -17,7 +17,7 @@ package enum StoredMLX: StoredMethod {
     }
     var module = found.module(
       Self.self, rows: b[1], columns: a[0], rank: a[1], scaling: found.configuration.scaling(of: found.path))
-    module.isEmbedding = StoredWhole.isEmbedding(found.path)
+    module.isEmbedding = AdapterFolder.isEmbedding(named: String(found.path.split(separator: ".").last ?? ""))
     guard found.names["m"] != nil else { return module }
     // The magnitudes of an embedding are those of its tokens, which are inputs.
     let magnitude = try found.shape("m", axes: 1)

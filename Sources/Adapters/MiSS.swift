@@ -80,6 +80,8 @@ extension StoredMiSS {
     for i in 0..<columns { t[i % rank, i] = 1 }
     var factors = LoRAFactors(b: b, a: t, scaling: 1, format: module.format)
     factors.reach = .frozenRows(t)
+    // T is exact.
+    factors.sensitivity = factors.finiteTermsNorm()
     return factors
   }
 }

@@ -16,13 +16,22 @@ package struct ModuleMatcher: Sendable {
     package var expert: Int?
     /// Set where the weight stands behind a norm whose gains are trained: then W₀ is that weight times the norm's gains.
     package var norm: Norm?
-    /// Output × input.
-    package var rows: Int
-    package var columns: Int
+    /// Tensors whose rows follow those of the first one in W₀: what another parameter holds as one.
+    package var stacked: [String] = []
+    /// Output × input; nil where nobody has asked.
+    package var rows: Int?
+    package var columns: Int?
 
-    /// What tells this weight from others of the same tensor.
-    package var weightName: String {
-      expert.map { "\(tensor)[\($0)]" } ?? norm.map { "\(tensor)·\($0.tensor)" } ?? tensor
+    package init(
+      module: String, tensor: String, isTransposed: Bool = false, expert: Int? = nil, rows: Int? = nil,
+      columns: Int? = nil
+    ) {
+      self.module = module
+      self.tensor = tensor
+      self.isTransposed = isTransposed
+      self.expert = expert
+      self.rows = rows
+      self.columns = columns
     }
   }
 
@@ -184,13 +193,38 @@ extension ModuleMatcher {
         return (tensor, isStraight && isTransposed ? Self.transposedFamilies.contains(modelType) : isTransposed)
       }
     }
-    guard let (tensor, isTransposed) = fitting.first else { throw .noSuchModule }
+    guard let (tensor, isTransposed) = fitting.first else { return try splitExperts(experts, rows, columns) }
     guard fitting.count == 1 else { throw .ambiguous(fitting.map(\.0)) }
     return (0..<experts.count).map { expert in
       Match(
         module: "\(tensor).\(expert)", tensor: tensor, isTransposed: isTransposed, expert: expert, rows: rows,
         columns: columns)
     }
+  }
+
+  /// The weights of experts that the base stores one by one, of which the model makes one parameter when it is loaded: gate and up
+  /// projection one below the other.
+  private func splitExperts(
+    _ experts: AdapterFolder.Module.Experts, _ rows: Int, _ columns: Int
+  ) throws(Mismatch) -> [Match] {
+    let found = experts.parameters.compactMap { name -> [Match]? in
+      let layers = name == "gate_up_proj" ? ["gate_proj", "up_proj"] : [name]
+      let matches = (0..<experts.count).compactMap { expert -> Match? in
+        let parts = layers.compactMap { try? baseModule(for: "\(experts.layer).\(expert).\($0)") + ".weight" }
+        let shapes = parts.compactMap { self.shapes[$0] }
+        guard parts.count == layers.count, shapes.allSatisfy({ $0.count == 2 && $0[1] == columns }),
+          shapes.reduce(0, { $0 + $1[0] }) == rows
+        else { return nil }
+        var match = Match(
+          module: "\(experts.layer).\(name).\(expert)", tensor: parts[0], rows: rows, columns: columns)
+        match.stacked = Array(parts.dropFirst())
+        return match
+      }
+      return matches.count == experts.count ? matches : nil
+    }
+    guard let only = found.first else { throw .noSuchModule }
+    guard found.count == 1 else { throw .ambiguous(found.map { $0[0].module }) }
+    return only
   }
 
   private static let transposedFamilies: Set<String> = ["gpt_oss", "aria", "aria_text", "openai_privacy_filter"]

@@ -63,13 +63,7 @@ extension Matrix<Double> {
   }
 }
 
-extension LowRankProduct {
-  /// A dense matrix as a product with the identity on its shorter side: for methods that store factors of a matrix of full rank.
-  init(dense: Matrix<Double>) {
-    if dense.rows < dense.columns {
-      self.init(left: .identity(dense.rows), right: dense)
-    } else {
-      self.init(left: dense, right: .identity(dense.columns))
-    }
-  }
+extension LoRAFactors {
+  /// `termsNorm` of factors that were read as finite numbers; of any other ones it is not known.
+  func finiteTermsNorm() -> Double { (try? termsNorm()) ?? .nan }
 }

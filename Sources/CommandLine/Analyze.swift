@@ -6,10 +6,7 @@ import Reporting
 import RunStore
 import Weights
 
-/// How deep an analysis goes.
-enum Depth: String, ExpressibleByArgument, CaseIterable {
-  case auto, update
-}
+extension MeasurementDepth: ExpressibleByArgument {}
 
 /// `spectroscope analyze`.
 struct Analyze: ParsableCommand {
@@ -46,14 +43,29 @@ struct Analyze: ParsableCommand {
   @Option(help: ArgumentHelp("How many modules to analyse at once (default: the number of cores).", valueName: "n"))
   var jobs: Int?
 
-  @Option(help: "How deep: update is ΔW alone; auto takes the deepest there is.")
-  var depth: Depth = .auto
+  @Option(
+    help: ArgumentHelp(
+      "How deep: update is ΔW alone; geometry holds it against the base; full adds exact spectral shift, intruders and profiles. "
+        + "auto is full where the smaller side of a weight is at most 1024, else geometry."))
+  var depth: MeasurementDepth = .auto
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder that keeps the base's spectral basis (default: 'basis' beside --out if there is one, else a cache folder).",
+      valueName: "dir"))
+  var basis: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many leading and trailing directions to look at (default: each module's rank).", valueName: "n"))
+  var k: Int?
 
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
     if let out, out.isEmpty { throw ValidationError("--out must name a file, found an empty text") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
+    if let k, k < 1 { throw ValidationError("--k must be at least 1, found \(k)") }
     for (name, value) in [("--base <dir>", base), ("--out <file>", out)] where value == nil && !isRun {
       throw ValidationError("Missing expected argument '\(name)': there is a default for run folders alone")
     }
@@ -70,6 +82,7 @@ struct Analyze: ParsableCommand {
         "\(plan.coverage), \(count) checkpoint\(count == 1 ? "" : "s") of \(plan.method.rawValue), "
           + plan.layout)
     }
+    if !output.quiet, let notice = try plan.memoryNotice(options) { Console.error(notice) }
     let progress = output.quiet ? nil : ProgressLine()
     Interruption.listen()
     defer { progress?.clear() }
@@ -82,14 +95,19 @@ struct Analyze: ParsableCommand {
   private func optionsOfSeries(base: String, out: String) throws(FileError) -> MeasurementOptions {
     try requireWritableFolder(of: out)
     return MeasurementOptions(
-      source: source, base: base, initial: initial, method: method?.method, jobs: jobs ?? Self.availableCores,
-      output: out)
+      source: source, base: base, initial: initial, method: method?.method, depth: depth,
+      basis: BasisLocation.folder(named: basis, output: out, base: base), directions: k,
+      jobs: jobs ?? Self.availableCores, output: out)
   }
 
   private func optionsOfRun() throws(FileError) -> MeasurementOptions {
     try requireWritableFolder(of: out ?? source + "/" + RunLayout.analysis)
-    return try Self.options(
+    var options = try Self.options(
       ofRun: source, base: base, initial: initial, method: method?.method, jobs: jobs ?? Self.availableCores, out: out)
+    (options.depth, options.directions) = (depth, k)
+    // The weights of the laboratory's models are decomposed faster than a file is read.
+    options.basis = basis.map { BasisFolder(path: $0) }
+    return options
   }
 
   /// What measures a run folder, against its own base unless another folder is named.

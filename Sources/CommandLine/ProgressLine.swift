@@ -13,8 +13,8 @@ final class ProgressLine: Sendable {
   }
 
   /// Shows `progress`, if enough time has passed since the last one.
-  func show(_ progress: MeasurementPlan.Progress) {
-    show(isLast: progress.done >= progress.total) { Self.text(progress, elapsed: $0) }
+  func show(_ progress: MeasurementPlan.Progress, _ action: String = "analyzing", _ unit: String = "pieces") {
+    show(isLast: progress.done >= progress.total) { Self.text(progress, action, unit, elapsed: $0) }
   }
 
   /// Shows a line, if enough time has passed since the last one.
@@ -46,14 +46,17 @@ final class ProgressLine: Sendable {
     }
   }
 
-  static func text(_ progress: MeasurementPlan.Progress, elapsed: TimeInterval) -> String {
+  static func text(
+    _ progress: MeasurementPlan.Progress, _ action: String = "analyzing", _ unit: String = "pieces",
+    elapsed: TimeInterval
+  ) -> String {
     let percent = progress.total == 0 ? 100 : 100 * progress.done / progress.total
-    var text = "analyzing \(progress.done)/\(progress.total) (\(percent) %)"
+    var text = "\(action) \(progress.done)/\(progress.total) (\(percent) %)"
     let fresh = progress.done - progress.resumed
     guard fresh > 0, elapsed > 0 else { return text }
     let rate = Double(fresh) / elapsed
     let left = Double(progress.total - progress.done) / rate
-    text += String(format: "  %.1f pieces/s", rate)
+    text += String(format: "  %.1f ", rate) + unit + "/s"
     return progress.done < progress.total ? text + "  \(duration(left)) left" : text
   }
 

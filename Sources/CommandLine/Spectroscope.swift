@@ -28,7 +28,8 @@ struct Spectroscope: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      Demo.self, Train.self, Pretrain.self, Analyze.self, Export.self, Inspect.self, Doctor.self, CopyAnalysis.self,
+      Demo.self, Train.self, Pretrain.self, Analyze.self, Basis.self, Export.self, Inspect.self, Doctor.self,
+      CopyAnalysis.self,
       ExtractRun.self,
     ])
 }

@@ -136,13 +136,23 @@ extension LowRankProduct {
   /// The thin singular value decomposition, from QR factorisations of both factors and the SVD of the small core: terms triplets. Where
   /// there are more terms than rows or columns the product is formed, and there are min(rows, columns).
   ///
-  /// Values and the subspaces of leading vectors are right to about u·‖left‖‖right‖; `singularValues()` gives small values to
-  /// more digits.
+  /// The terms are balanced first, so that a large vector which a small one multiplies does no harm. `singularValues()` gives small
+  /// values to more digits.
   ///
+  /// - Returns: the decomposition, and a bound of the norm of the error in the product that explains its errors, about
+  ///   u·‖left‖_F‖right‖_F of the balanced factors.
   /// - Throws: `LinearAlgebraError`. Cost O((rows + columns)·terms²).
-  package func decomposition() throws(LinearAlgebraError) -> SVD<Double> {
+  package func decomposition() throws(LinearAlgebraError) -> (svd: SVD<Double>, backwardError: Double) {
+    let (balanced, scale) = try balanced()
+    var svd = try balanced.decompositionOfBalanced()
+    for i in svd.values.indices { svd.values[i] *= scale }
+    let size = try balanced.left.frobeniusNorm() * balanced.right.frobeniusNorm() * scale
+    return (svd, 16 * Double.unitRoundoff * size)
+  }
+
+  private func decompositionOfBalanced() throws(LinearAlgebraError) -> SVD<Double> {
     guard terms <= Swift.min(rows, columns) else { return try singularValueDecomposition(of: dense()) }
-    let (l, r) = (try householderQR(of: left), try householderQR(of: right.transposedCopy()))
+    let (l, r) = (try qr(of: left), try qr(of: right.transposedCopy()))
     let core = try singularValueDecomposition(of: product(l.r.view, r.r.transposed))
     return SVD(
       u: product(l.q, core.u!), values: core.values, vTransposed: product(core.vTransposed!.view, r.q.transposed))

@@ -74,3 +74,71 @@ extension Matrix {
     self.init(rows: rows, columns: columns, elements: elements)
   }
 }
+
+// MARK: - Vectors as rows
+
+extension Matrix where S == Double {
+  /// Puts a matrix of as many rows in place of the columns `range`.
+  package mutating func replaceColumns(_ range: Range<Int>, with block: Matrix) {
+    precondition(block.rows == rows && block.columns == range.count, "the block must fit its place")
+    for i in 0..<rows {
+      let (target, source) = (i * columns + range.lowerBound, i * block.columns)
+      elements.replaceSubrange(target..<target + range.count, with: block.elements[source..<source + range.count])
+    }
+  }
+
+  /// Euclidean norms of the rows, of entries near 1.
+  package func rowNorms() -> [Double] {
+    (0..<rows).map { rowNorm($0) }
+  }
+
+  package mutating func scaleRow(_ i: Int, by factor: Double) {
+    for j in i * columns..<(i + 1) * columns { elements[j] *= factor }
+  }
+
+  /// R⁻ᵀ·self with RᵀR = `gram`; nil where that is not positive definite.
+  package func dividedFromLeft(byTransposedCholeskyFactorOf gram: Matrix) -> Matrix? {
+    guard let r = choleskyFactor(of: gram) else { return nil }
+    // R⁻ᵀ·a is the transpose of aᵀ·R⁻¹.
+    var columnsOfSelf = transposedCopy()
+    divide(&columnsOfSelf, byUpper: r)
+    return columnsOfSelf.transposedCopy()
+  }
+}
+
+extension Matrix where S == Double {
+  /// The Euclidean norm of a row, of entries near 1.
+  package func rowNorm(_ i: Int) -> Double {
+    elements.withUnsafeBufferPointer {
+      S.sumOfSquares(UnsafeBufferPointer(rebasing: $0[i * columns..<(i + 1) * columns]), scale: 1).squareRoot()
+    }
+  }
+
+  /// self += other, entry by entry.
+  package mutating func add(_ other: Matrix) {
+    precondition(rows == other.rows && columns == other.columns, "a sum needs two matrices of one shape")
+    for i in elements.indices { elements[i] += other.elements[i] }
+  }
+
+  package static func + (a: Matrix, b: Matrix) -> Matrix {
+    var sum = a
+    sum.add(b)
+    return sum
+  }
+}
+
+extension Matrix where S == Double {
+  /// self·R⁻¹ for the upper triangular R whose rows follow one another from the diagonal on.
+  package func dividedFromRight(byPackedUpper packed: [Double]) -> Matrix {
+    precondition(packed.count == columns * (columns + 1) / 2, "a packed triangle of the matrix's width")
+    var r = Matrix(rows: columns, columns: columns)
+    var next = 0
+    for i in 0..<columns {
+      r.elements.replaceSubrange(i * columns + i..<(i + 1) * columns, with: packed[next..<next + columns - i])
+      next += columns - i
+    }
+    var result = self
+    divide(&result, byUpper: r)
+    return result
+  }
+}

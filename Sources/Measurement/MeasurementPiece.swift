@@ -45,6 +45,7 @@ extension SpectrumRow {
     return [
       "delta": .string(delta.rawValue), "method": .string(method), "metrics": .object(metricValues),
       "singular_values": .array(singularValues.map(JSONValue.number)),
+      "profile": .array(profile.map(\.json)), "updated": .array(updatedValues.map(JSONValue.number)),
     ]
   }
 
@@ -59,7 +60,11 @@ extension SpectrumRow {
     }
     let numbers = values.compactMap(\.double)
     guard numbers.count == values.count else { return nil }
-    self.init(step: step, module: module, method: method, delta: delta, metrics: metrics, singularValues: numbers)
+    let bins = json["profile"]?.array?.compactMap(ProfileBin.init(json:)) ?? []
+    let updated = json["updated"]?.array?.compactMap(\.double) ?? []
+    self.init(
+      step: step, module: module, method: method, delta: delta, metrics: metrics, singularValues: numbers,
+      profile: bins, updatedValues: updated)
   }
 }
 
@@ -77,5 +82,24 @@ extension AdapterRemark {
       return nil
     }
     self.init(kind, step: json["step"]?.int, module: json["module"]?.string, value: json["value"]?.double, message)
+  }
+}
+
+extension ProfileBin {
+  fileprivate var json: JSONValue {
+    [
+      .string(side.rawValue), .integer(bin), components.map { .integer($0.lowerBound) } ?? .null,
+      components.map { .integer($0.upperBound) } ?? .null, .number(share), .number(null),
+    ]
+  }
+
+  fileprivate init?(json: JSONValue) {
+    guard let parts = json.array, parts.count == 6, let side = parts[0].string.flatMap(Side.init(rawValue:)),
+      let bin = parts[1].int, let share = parts[4].double, let null = parts[5].double
+    else { return nil }
+    let ends = (parts[2].int, parts[3].int)
+    var components: ClosedRange<Int>?
+    if let first = ends.0, let last = ends.1, first <= last { components = first...last }
+    self.init(side: side, bin: bin, components: components, share: share, null: null)
   }
 }

@@ -47,13 +47,13 @@ extension MeasurementPlan {
     let journal = try PieceJournal(output: options.output, identity: try identity())
     let results = MeasurementResults(resumed: journal.pieces.count, total: pieceCount, report: report)
     try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
-      try measure(module, journal: journal, results: results, shouldStop: shouldStop)
+      try measure(module, options.basis, journal: journal, results: results, shouldStop: shouldStop)
     }
     let pieces = results.pieces
     guard pieces.count == pieceCount else {
       throw Interrupted(progress: results.progress, journal: journal.path)
     }
-    let outcome = assemble(options, norms: results.norms, pieces: pieces)
+    let outcome = assemble(options, references: results, pieces: pieces)
     try AnalysisFile.write(outcome.analysis, to: options.output)
     journal.remove()
     return outcome
@@ -61,19 +61,21 @@ extension MeasurementPlan {
 
   /// Measures one module at all its checkpoints, but for the pieces that the journal has.
   private func measure(
-    _ module: Module, journal: PieceJournal, results: MeasurementResults, shouldStop: () -> Bool
+    _ module: Module, _ folder: BasisFolder?, journal: PieceJournal, results: MeasurementResults, shouldStop: () -> Bool
   ) throws {
-    let norm: Double
-    do throws(FileError) {
-      norm = if let kept = journal.norms[module.match.weightName] { kept } else { try newNorm(of: module, journal) }
+    let reference: ModuleReference
+    do {
+      reference = try ModuleReference(module, plan: self, folder: folder, journal: journal)
     } catch {
-      guard error.isAboutContent else { throw error }
+      let problem = Self.contentError(error)
+      guard let problem else { throw error }
       // A base weight that cannot be used takes its module with it, and no other one.
-      for piece in pieces(of: module, lostTo: error) { results.add(piece) }
+      for piece in pieces(of: module, lostTo: problem) { results.add(piece) }
       return
     }
-    results.add(norm: norm, of: module.match.module)
-    var measurement = ModuleMeasurement(plan: self, module: module, baseNorm: norm)
+    results.add(reference, of: module.match.module)
+    var measurement = ModuleMeasurement(
+      plan: self, module: module, baseNorm: reference.norm, geometry: reference.geometry)
     for index in module.appearances.indices {
       if shouldStop() { return }
       if let kept = journal.pieces[key(of: module, index)] {
@@ -106,22 +108,24 @@ extension MeasurementPlan {
     }
   }
 
-  private func newNorm(of module: Module, _ journal: PieceJournal) throws(FileError) -> Double {
-    let norm = try base.frobeniusNorm(module.match)
-    try journal.append(norm: norm, of: module.match.weightName)
-    return norm
+  /// The error as one about the content of a file, where it is that; never inlined, as the cast in `ModuleMeasurement`.
+  @inline(never)
+  private static func contentError(_ error: any Error) -> FileError? {
+    (error as? FileError).flatMap { $0.isAboutContent ? $0 : nil }
   }
 
   private func assemble(
-    _ options: MeasurementOptions, norms: [String: Double], pieces: [MeasurementPiece]
+    _ options: MeasurementOptions, references: MeasurementResults, pieces: [MeasurementPiece]
   ) -> Outcome {
     let rows = pieces.sorted { ($0.step, $0.module) < ($1.step, $1.module) }.flatMap(\.rows)
     let findings = Finding.findings(from: remarks + pieces.flatMap(\.remarks)) + Finding.zeroUpdates(in: rows)
     let origin = AnalysisOrigin(
       source: run?.path ?? options.source, base: run?.identity.base ?? options.base,
-      createdBy: "spectroscope \(programVersion)", depth: "update", coverage: coverage)
+      createdBy: "spectroscope \(programVersion)", depth: depth.rawValue, coverage: coverage)
     return Outcome(
-      analysis: Analysis(origin: origin, rows: rows, findings: findings, baseNorms: norms),
+      analysis: Analysis(
+        origin: origin, rows: rows, findings: findings, baseNorms: references.norms,
+        baseValues: references.values),
       damaged: damagedCheckpointCount + pieces.count(where: \.isDamaged))
   }
 }
@@ -154,8 +158,8 @@ extension MeasurementPlan {
     }
     let start: JSONValue = if let initial { try described(initial) } else { .null }
     return [
-      "pieces": 1, "version": .string(programVersion), "depth": "update", "method_given": .bool(isMethodGiven),
-      "aligned": .bool(alignsWithBase),
+      "pieces": 2, "version": .string(programVersion), "depth": .string(depth.rawValue),
+      "directions": directions.map(JSONValue.integer) ?? .null, "method_given": .bool(isMethodGiven),
       "initial": start, "checkpoints": .array(adapters),
       "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),
     ]

@@ -33,6 +33,9 @@ package struct MeasurementPlan: Sendable {
   /// True where the method was told and not read.
   package let isMethodGiven: Bool
   package let remarks: [AdapterRemark]
+  package let depth: MeasurementDepth
+  /// The number of directions to look at instead of each module's rank.
+  package let directions: Int?
   /// How many modules the adapters have, analysed or not.
   package let adapterModuleCount: Int
   /// Checkpoints that were seen and could not be opened.
@@ -54,6 +57,7 @@ package struct MeasurementPlan: Sendable {
 
   private init(reading options: MeasurementOptions) throws(FileError) {
     run = options.run
+    (depth, directions) = (options.depth, options.directions)
     if let run, run.steps.isEmpty, let first = run.damaged.first { throw first.error }
     series = try CheckpointSeries(path: options.source)
     base = try BaseModel(path: options.base)
@@ -91,10 +95,6 @@ package struct MeasurementPlan: Sendable {
 
   /// "12/14 modules", what the analysis covers of the adapter.
   package var coverage: String { "\(modules.count)/\(adapterModuleCount) modules" }
-
-  /// Whether updates are aligned with the leading singular subspaces of the base weights, for which each of those is decomposed whole:
-  /// so far for the small models of runs of our own.
-  var alignsWithBase: Bool { run != nil }
 
   /// How many (checkpoint, module) pieces there are.
   package var pieceCount: Int { modules.reduce(0) { $0 + $1.appearances.count } }

@@ -1,9 +1,11 @@
+import Spectra
 import Synchronization
 
 /// What the workers have found so far, in the order they found it, and how far they are.
 final class MeasurementResults: Sendable {
   private struct State {
     var norms: [String: Double] = [:]
+    var values: [String: [Double]] = [:]
     var pieces: [MeasurementPiece] = []
     var progress: MeasurementPlan.Progress
   }
@@ -20,11 +22,16 @@ final class MeasurementResults: Sendable {
 
   /// ‖W₀‖_F by module.
   var norms: [String: Double] { state.withLock { $0.norms } }
+  /// The singular values of W₀ by module, where they are known.
+  var values: [String: [Double]] { state.withLock { $0.values } }
   var pieces: [MeasurementPiece] { state.withLock { $0.pieces } }
   var progress: MeasurementPlan.Progress { state.withLock { $0.progress } }
 
-  func add(norm: Double, of module: String) {
-    state.withLock { $0.norms[module] = norm }
+  func add(_ reference: ModuleReference, of module: String) {
+    state.withLock { state in
+      state.norms[module] = reference.norm
+      if let geometry = reference.geometry { state.values[module] = geometry.basis.values }
+    }
   }
 
   /// Adds a piece that an earlier start had measured; it counts as done already.

@@ -59,7 +59,7 @@ struct ModuleMatching {
   ) throws(ModuleMatcher.Mismatch) -> [ModuleMatcher.Match] {
     let matches = try matcher.matches(module, isFanInFanOut: adapter.configuration.isFanInFanOut)
     // What stands for several weights of the base, or for one behind it, is counted by these.
-    let names = matches.map { $0.norm == nil && $0.expert == nil ? module.path : $0.module }
+    let names = matches.map { $0.norm == nil && module.experts == nil ? module.path : $0.module }
     adapterModules.formUnion(names)
     return matches
   }

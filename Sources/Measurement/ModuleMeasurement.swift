@@ -9,29 +9,28 @@ struct ModuleMeasurement {
   let module: MeasurementPlan.Module
   let baseNorm: Double
   private var history: ModuleHistory
-  /// The singular value decomposition of the base weight, where updates are aligned with it.
-  private var baseDecomposition: SVD<Double>?
+  /// Set where updates are held against the base.
+  private var geometry: ModuleGeometry?
+  /// The last appearance that an earlier, interrupted analysis has measured: later ones are compared with it.
+  private var skipped: Int?
 
-  init(plan: MeasurementPlan, module: MeasurementPlan.Module, baseNorm: Double) {
+  init(plan: MeasurementPlan, module: MeasurementPlan.Module, baseNorm: Double, geometry: ModuleGeometry?) {
     self.plan = plan
     self.module = module
     self.baseNorm = baseNorm
+    self.geometry = geometry
     history = ModuleHistory(plan: plan, module: module)
   }
 
   /// The piece of one appearance. A tensor that cannot be used becomes a remark, and later checkpoints are compared with the
   /// last good one.
   mutating func measure(_ index: Int) throws(FileError) -> MeasurementPiece {
-    let (checkpoint, stored) = module.appearances[index]
-    let step = plan.checkpoints[checkpoint].step
+    let step = plan.checkpoints[module.appearances[index].checkpoint].step
     var piece = MeasurementPiece(step: step, module: module.match.module, rows: [], remarks: [], isDamaged: false)
     do {
-      for (deltas, update) in try history.updates(at: index) {
-        let spectrum = try spectrum(of: update, stored)
-        let alignment = try alignment(of: update, spectrum, stored, checkpoint)
-        piece.rows += deltas.map { row($0, spectrum, alignment, update, stored, checkpoint) }
-      }
-      piece.rows.sort { $0.delta < $1.delta }
+      try catchUp()
+      let updates = try history.updates(at: index)
+      piece.rows = try rows(of: updates, at: index).sorted { $0.delta < $1.delta }
       piece.remarks = history.startRemark.map { [$0] } ?? []
       history.advance()
     } catch {
@@ -51,15 +50,70 @@ struct ModuleMeasurement {
     (error as? FileError).map { .unusable($0) } ?? .damagedCheckpoint
   }
 
-  /// Takes a piece that an earlier, interrupted analysis has measured: only what a later checkpoint is compared with is read.
+  /// Takes a piece that an earlier, interrupted analysis has measured.
   mutating func skip(_ index: Int, _ piece: MeasurementPiece) {
-    if !piece.isDamaged { history.skip(index) }
+    if !piece.isDamaged { skipped = index }
+  }
+
+  /// Finds again what the next appearance is compared with.
+  private mutating func catchUp() throws {
+    guard let index = skipped else { return }
+    skipped = nil
+    guard geometry != nil else { return history.skip(index) }
+    _ = try rows(of: history.updates(at: index), at: index)
+    history.advance()
   }
 }
 
 // MARK: - Rows
 
 extension ModuleMeasurement {
+  /// The rows of all updates at an appearance; afterwards the next one is compared with this.
+  private mutating func rows(of updates: [([Delta], ModuleUpdate)], at index: Int) throws -> [SpectrumRow] {
+    let (checkpoint, stored) = module.appearances[index]
+    var rows: [SpectrumRow] = []
+    var previous: (update: ModuleUpdate, spectrum: UpdateSpectrum, isFirst: Bool)?
+    var subspace: UpdatedSubspace?
+    for (deltas, update) in updates {
+      let spectrum = try spectrum(of: update, stored)
+      let direct = deltas.filter { $0 != .previous }
+      if deltas.contains(.previous) { previous = (update, spectrum, deltas.contains(.pretrained)) }
+      guard let first = direct.first else { continue }
+      let metrics = metrics(first, spectrum, update, stored, checkpoint)
+      let columns = try geometry?.columns(of: update, spectrum, into: metrics, .base)
+      if direct.contains(.pretrained) { subspace = columns?.subspace }
+      for delta in direct {
+        rows.append(row(delta, update, spectrum, columns ?? .init(metrics: metrics), stored, checkpoint))
+      }
+    }
+    if let (update, spectrum, isFirst) = previous {
+      let metrics = metrics(.previous, spectrum, update, stored, checkpoint)
+      let relation = ModuleGeometry.Relation.previous(
+        now: subspace, isFirst: isFirst, steps: steps(to: checkpoint))
+      let columns = try geometry?.columns(of: update, spectrum, into: metrics, relation)
+      rows.append(row(.previous, update, spectrum, columns ?? .init(metrics: metrics), stored, checkpoint))
+    }
+    geometry?.advance(to: subspace)
+    return rows
+  }
+
+  private func row(
+    _ delta: Delta, _ update: ModuleUpdate, _ spectrum: UpdateSpectrum, _ columns: ModuleGeometry.Columns,
+    _ stored: AdapterFolder.Module, _ checkpoint: Int
+  ) -> SpectrumRow {
+    let now = plan.checkpoints[checkpoint]
+    var metrics = columns.metrics
+    // The one column in which rows of one update differ.
+    if delta != .pretrained { metrics[.residualRounding] = nil }
+    if delta == .pretrained, baseNorm > 0 {
+      metrics[.residualRounding] = update.residualRoundingNorm.map { $0 / baseNorm }
+    }
+    return SpectrumRow(
+      step: now.step, module: module.match.module, method: (stored.isWhole ? .full : now.method).rawValue,
+      delta: delta, metrics: metrics, singularValues: spectrum.values, profile: columns.profile,
+      updatedValues: delta == .pretrained ? columns.updatedValues : [])
+  }
+
   private func spectrum(of update: ModuleUpdate, _ stored: AdapterFolder.Module) throws -> UpdateSpectrum {
     switch update.content {
     case .factored(let product): try UpdateSpectrum(of: product)
@@ -68,51 +122,21 @@ extension ModuleMeasurement {
     }
   }
 
-  /// The alignment of an update with the base weight, where the plan wants it; nil where the update is zero.
-  private mutating func alignment(
-    of update: ModuleUpdate, _ spectrum: UpdateSpectrum, _ stored: AdapterFolder.Module, _ checkpoint: Int
-  ) throws -> Alignment? {
-    guard plan.alignsWithBase, spectrum.numericalRank > 0 else { return nil }
-    let base = try decomposedBase()
-    let change: SVD<Double>
-    switch update.content {
-    case .factored(let product): change = try product.decomposition()
-    case .dense(let difference, _): change = try singularValueDecomposition(of: difference)
-    }
-    let k = ModuleScale.directions(rank: stored.configuredRank, rows: spectrum.rows, columns: spectrum.columns)
-    return try Alignment(
-      of: change.leadingVectors(min(k, spectrum.numericalRank)), with: base.leadingVectors(k))
-  }
-
-  private mutating func decomposedBase() throws -> SVD<Double> {
-    if let baseDecomposition { return baseDecomposition }
-    let svd = try singularValueDecomposition(of: history.baseWeight())
-    baseDecomposition = svd
-    return svd
-  }
-
-  private func row(
-    _ delta: Delta, _ spectrum: UpdateSpectrum, _ alignment: Alignment?, _ update: ModuleUpdate,
-    _ stored: AdapterFolder.Module, _ checkpoint: Int
-  ) -> SpectrumRow {
-    let now = plan.checkpoints[checkpoint]
-    let earlier = history.stepBefore
+  /// The columns of depth `update`.
+  private func metrics(
+    _ delta: Delta, _ spectrum: UpdateSpectrum, _ update: ModuleUpdate, _ stored: AdapterFolder.Module,
+    _ checkpoint: Int
+  ) -> MetricValues {
     let scale = ModuleScale(
-      baseNorm: baseNorm, rank: stored.configuredRank, reportedRank: stored.reportedRank,
+      baseNorm: baseNorm, rank: stored.configuredRank, reportedRank: stored.reportedRank, directions: plan.directions,
       roundingNorm: update.roundingNorm, residualRoundingNorm: delta == .pretrained ? update.residualRoundingNorm : nil,
-      stepsSincePrevious: delta == .previous && now.step > earlier ? now.step - earlier : nil)
-    var metrics = MetricValues(of: spectrum, in: scale)
-    if let alignment { metrics.add(alignment) }
-    return SpectrumRow(
-      step: now.step, module: module.match.module, method: (stored.isWhole ? .full : now.method).rawValue,
-      delta: delta, metrics: metrics, singularValues: spectrum.values)
+      stepsSincePrevious: delta == .previous ? steps(to: checkpoint) : nil)
+    return MetricValues(of: spectrum, in: scale)
   }
-}
 
-extension SVD<Double> {
-  /// The first `count` left and right vectors as columns.
-  fileprivate func leadingVectors(_ count: Int) -> (left: Matrix<Double>, right: Matrix<Double>) {
-    let (u, v) = (u!.view, vTransposed!.transposed)
-    return (Matrix(u[0..<u.rows, 0..<count]), Matrix(v[0..<v.rows, 0..<count]))
+  /// Steps since the checkpoint that `previous` is measured from; nil where there are none.
+  private func steps(to checkpoint: Int) -> Int? {
+    let steps = plan.checkpoints[checkpoint].step - history.stepBefore
+    return steps > 0 ? steps : nil
   }
 }

@@ -14,7 +14,8 @@ extension MeasurementOptions {
   /// - Parameter output: the analysis file; by default the run's own.
   /// - Throws: `FileError.badContent` for a run of a method that is not analysed.
   package init(
-    run: ExtractedRun, base: String, initial: String? = nil, method: AdapterMethod? = nil, jobs: Int = 1,
+    run: ExtractedRun, base: String, initial: String? = nil, method: AdapterMethod? = nil,
+    depth: MeasurementDepth = .auto, basis: BasisFolder? = nil, directions: Int? = nil, jobs: Int = 1,
     output: String? = nil
   ) throws(FileError) {
     guard let recorded = PEFTFolder.method(named: run.identity.method) else {
@@ -25,7 +26,7 @@ extension MeasurementOptions {
     }
     self.init(
       source: run.folder, base: base, initial: initial, method: method ?? (recorded == .full ? nil : recorded),
-      jobs: jobs,
+      depth: depth, basis: basis, directions: directions, jobs: jobs,
       output: output ?? run.path + "/" + RunLayout.analysis)
     self.run = run
   }

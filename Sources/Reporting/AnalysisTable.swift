@@ -20,13 +20,33 @@ package struct AnalysisTable: Sendable {
       })
   }
 
-  /// `singular_values.csv`: one row per value, index from 0.
+  /// `singular_values.csv`: one row per value, index from 0; first those of W₀, whose step is empty, then those of every update, with
+  /// those of W₀ + ΔW as delta `updated`.
   package static func singularValues(_ analysis: Analysis) -> AnalysisTable {
+    func rows(_ step: JSONValue, _ module: String, _ delta: String, _ values: [Double]) -> [[JSONValue]] {
+      values.enumerated().map { [step, .string(module), .string(delta), .integer($0), .number($1)] }
+    }
+    let modules = analysis.baseValues.keys.sorted(by: NaturalOrder.precedes)
+    let base = modules.flatMap { rows(.null, $0, "base", analysis.baseValues[$0]!) }
+    let updates = analysis.rows.flatMap { row in
+      rows(.integer(row.step), row.module, row.delta.rawValue, row.singularValues)
+        + rows(.integer(row.step), row.module, "updated", row.updatedValues)
+    }
+    return AnalysisTable(
+      name: "singular_values", columns: ["step", "module", "delta", "index", "value"], rows: base + updates)
+  }
+
+  /// `profiles.csv`: one row per bin of W₀'s components.
+  package static func profiles(_ analysis: Analysis) -> AnalysisTable {
     AnalysisTable(
-      name: "singular_values", columns: ["step", "module", "delta", "index", "value"],
+      name: "profiles", columns: ["step", "module", "delta", "side", "bin", "first", "last", "share", "null"],
       rows: analysis.rows.flatMap { row in
-        row.singularValues.enumerated().map { index, value in
-          [.integer(row.step), .string(row.module), .string(row.delta.rawValue), .integer(index), .number(value)]
+        row.profile.map { bin in
+          [
+            .integer(row.step), .string(row.module), .string(row.delta.rawValue), .string(bin.side.rawValue),
+            .integer(bin.bin), bin.components.map { .integer($0.lowerBound) } ?? .null,
+            bin.components.map { .integer($0.upperBound) } ?? .null, .number(bin.share), .number(bin.null),
+          ]
         }
       })
   }
@@ -49,7 +69,9 @@ package struct AnalysisTable: Sendable {
 
   /// The tables that an analysis at this depth has, and that of training where its records are known.
   package static func all(of analysis: Analysis, training: TrainingRecords?) -> [AnalysisTable] {
-    [modules(analysis), singularValues(analysis)] + (training.map { [Self.training($0)] } ?? []) + [findings(analysis)]
+    let profiles = profiles(analysis)
+    return [modules(analysis), singularValues(analysis)] + (profiles.rows.isEmpty ? [] : [profiles])
+      + (training.map { [Self.training($0)] } ?? []) + [findings(analysis)]
   }
 
   private static func number(_ value: Double?, isCount: Bool = false) -> JSONValue {

@@ -33,14 +33,17 @@ package struct Analysis: Equatable, Sendable {
   package var findings: [Finding]
   /// ‖W₀‖_F by module.
   package var baseNorms: [String: Double]
+  /// The singular values of W₀ by module, where they were computed.
+  package var baseValues: [String: [Double]]
 
   package init(
     origin: AnalysisOrigin = AnalysisOrigin(), rows: [SpectrumRow] = [], findings: [Finding] = [],
-    baseNorms: [String: Double] = [:]
+    baseNorms: [String: Double] = [:], baseValues: [String: [Double]] = [:]
   ) {
     self.origin = origin
     self.rows = rows
     self.findings = findings
     self.baseNorms = baseNorms
+    self.baseValues = baseValues
   }
 }

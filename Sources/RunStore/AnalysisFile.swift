@@ -12,6 +12,10 @@ import Weights
 ///     /analysis/<delta>/method       [T, M] text, empty where there is no row
 ///     /analysis/<delta>/singular_values  [T, M, R] float64, padded with NaN
 ///     /analysis/base/frobenius_norm  [M] float64, NaN where unknown
+///     /analysis/base/singular_values [M, C] float64, padded with NaN, with an index of its own; at depth geometry and full
+///     /analysis/updated/singular_values  [T, M, C] those of W₀ + ΔW, likewise; at depth full
+///     /analysis/profiles/<delta>/<side>  [T, M, 11] energy by bins of W₀'s components, the last one the null space
+///     /analysis/profiles/<delta>/<side>_null  what chance gives for it
 ///     /findings                      JSON text
 ///
 /// A delta without rows has no group. `rows` has a value exactly where there is a row.
@@ -34,5 +38,10 @@ package enum AnalysisFile {
   /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, of another format or of a newer version.
   package static func read(from path: String) throws(FileError) -> Analysis {
     try AnalysisReader(path: path).analysis
+  }
+
+  /// The datasets that hold the profile of a side.
+  static func profileDatasets(_ side: Side) -> [(name: String, value: WritableKeyPath<ProfileBin, Double>)] {
+    [(side.rawValue, \.share), (side.rawValue + "_null", \.null)]
   }
 }

@@ -19,7 +19,12 @@ struct AnalysisReader {
     modules = try group.dataset("module").readTexts()
     try requireLabels(group)
     for delta in Delta.allCases where try group.contains(delta.rawValue) {
-      analysis.rows += try rows(of: delta, in: try group.group(delta.rawValue))
+      var found = try rows(of: delta, in: try group.group(delta.rawValue))
+      if try group.contains("profiles") { try addProfiles(to: &found, delta, in: try group.group("profiles")) }
+      if delta == .pretrained, try group.contains("updated") {
+        try addUpdatedValues(to: &found, in: try group.group("updated"))
+      }
+      analysis.rows += found
     }
     let place = Dictionary(uniqueKeysWithValues: zip(modules, modules.indices))
     analysis.rows.sort { ($0.step, place[$0.module]!, $0.delta) < ($1.step, place[$1.module]!, $1.delta) }
@@ -52,18 +57,66 @@ struct AnalysisReader {
     let width = try spectra.shape().last ?? 0
     let values = try numbers(in: spectra, shape: grid + [width])
     return zip(positions, metrics).map { position, metrics in
-      let padded = values[position * width..<(position + 1) * width]
-      let count = padded.lastIndex { !$0.isNaN }.map { $0 + 1 - padded.startIndex } ?? 0
       let (step, module) = position.quotientAndRemainder(dividingBy: modules.count)
       return SpectrumRow(
         step: steps[step], module: modules[module], method: methods[position], delta: delta, metrics: metrics,
-        singularValues: Array(padded.prefix(count)))
+        singularValues: unpadded(values, position, width: width))
     }
   }
 
   private mutating func readBaseNorms(in group: borrowing HDF5Group) throws(FileError) {
     let norms = try numbers(in: try group.dataset("frobenius_norm"), shape: [modules.count])
     for (module, norm) in zip(modules, norms) where !norm.isNaN { analysis.baseNorms[module] = norm }
+    guard try group.contains("singular_values") else { return }
+    let spectra = try group.dataset("singular_values")
+    let width = try spectra.shape().last ?? 0
+    let values = try numbers(in: spectra, shape: [modules.count, width])
+    for (place, module) in modules.enumerated() {
+      let found = unpadded(values, place, width: width)
+      if !found.isEmpty { analysis.baseValues[module] = found }
+    }
+  }
+
+  private func position(of row: SpectrumRow) -> Int {
+    steps.firstIndex(of: row.step)! * modules.count + modules.firstIndex(of: row.module)!
+  }
+
+  private func addUpdatedValues(to rows: inout [SpectrumRow], in group: borrowing HDF5Group) throws(FileError) {
+    let spectra = try group.dataset("singular_values")
+    let width = try spectra.shape().last ?? 0
+    let values = try numbers(in: spectra, shape: [steps.count, modules.count, width])
+    for index in rows.indices { rows[index].updatedValues = unpadded(values, position(of: rows[index]), width: width) }
+  }
+
+  private func addProfiles(
+    to rows: inout [SpectrumRow], _ delta: Delta, in group: borrowing HDF5Group
+  ) throws(FileError) {
+    guard try group.contains(delta.rawValue) else { return }
+    let target = try group.group(delta.rawValue)
+    let width = ProfileBin.count + 1
+    for side in Side.allCases {
+      let parts = try AnalysisFile.profileDatasets(side).map { part throws(FileError) in
+        try numbers(in: try target.dataset(part.name), shape: [steps.count, modules.count, width])
+      }
+      for index in rows.indices {
+        let first = position(of: rows[index]) * width
+        let order = Int(min(rows[index].metrics[.rows] ?? 0, rows[index].metrics[.columns] ?? 0))
+        let ranges = Dictionary(uniqueKeysWithValues: ProfileBin.ranges(order: order).map { ($0.bin, $0.components) })
+        for bin in 0..<width where !parts[0][first + bin].isNaN {
+          rows[index].profile.append(
+            ProfileBin(
+              side: side, bin: bin, components: ranges[bin].map { $0.lowerBound...$0.upperBound - 1 },
+              share: parts[0][first + bin], null: parts[1][first + bin]))
+        }
+      }
+    }
+  }
+
+  /// The values of one place of an array that is padded with NaN.
+  private func unpadded(_ values: [Double], _ place: Int, width: Int) -> [Double] {
+    let padded = values[place * width..<(place + 1) * width]
+    let count = padded.lastIndex { !$0.isNaN }.map { $0 + 1 - padded.startIndex } ?? 0
+    return Array(padded.prefix(count))
   }
 
   private func numbers(in dataset: borrowing HDF5Dataset, shape: [Int]) throws(FileError) -> [Double] {

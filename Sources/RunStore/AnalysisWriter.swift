@@ -71,6 +71,12 @@ struct AnalysisWriter {
       try write(grid, in: try group.createGroup(grid.delta.rawValue), scales: scales)
     }
     if !analysis.baseNorms.isEmpty { try writeBase(in: try group.createGroup("base"), scales: scales) }
+    if analysis.rows.contains(where: { !$0.updatedValues.isEmpty }) {
+      try writeUpdated(in: try group.createGroup("updated"), scales: scales)
+    }
+    if analysis.rows.contains(where: { !$0.profile.isEmpty }) {
+      try writeProfiles(in: try group.createGroup("profiles"), scales: scales)
+    }
     try root.write(text: try FindingsJSON.text(of: analysis.findings, path: root.location.path), named: "findings")
   }
 
@@ -121,10 +127,7 @@ struct AnalysisWriter {
     _ grid: Grid, in group: borrowing HDF5Group, scales: borrowing Scales
   ) throws(FileError) {
     let width = try scales.index.shape()[0]
-    var values = missing(steps.count * modules.count * width)
-    for (position, row) in grid.rows {
-      values.replaceSubrange(position * width..<position * width + row.singularValues.count, with: row.singularValues)
-    }
+    let values = laidOut(grid, width: width) { $0.singularValues }
     let dataset = try group.write(values, shape: [steps.count, modules.count, width], named: "singular_values")
     try dataset.attach(scales.step, toDimension: 0)
     try dataset.attach(scales.module, toDimension: 1)
@@ -153,6 +156,66 @@ struct AnalysisWriter {
     try group.link("module", to: scales.module)
     let norms = modules.map { analysis.baseNorms[$0] ?? .nan }
     try group.write(norms, shape: [norms.count], named: "frobenius_norm").attach(scales.module, toDimension: 0)
+    guard !analysis.baseValues.isEmpty else { return }
+    let spectra = modules.map { analysis.baseValues[$0] ?? [] }
+    let index = try indexScale(of: spectra.map(\.count).max() ?? 0, in: group)
+    let width = try index.shape()[0]
+    let padded = spectra.flatMap { $0 + missing(width - $0.count) }
+    let dataset = try group.write(padded, shape: [modules.count, width], named: "singular_values")
+    try dataset.attach(scales.module, toDimension: 0)
+    try dataset.attach(index, toDimension: 1)
+  }
+
+  /// The spectra of W₀ + ΔW, longer than those of updates and with an index of their own.
+  private func writeUpdated(in group: borrowing HDF5Group, scales: borrowing Scales) throws(FileError) {
+    try group.link("step", to: scales.step)
+    try group.link("module", to: scales.module)
+    let grid = deltas.first { $0.delta == .pretrained }!
+    let index = try indexScale(of: grid.rows.map(\.row.updatedValues.count).max() ?? 0, in: group)
+    let width = try index.shape()[0]
+    let values = laidOut(grid, width: width) { $0.updatedValues }
+    let dataset = try group.write(values, shape: [steps.count, modules.count, width], named: "singular_values")
+    try dataset.attach(scales.step, toDimension: 0)
+    try dataset.attach(scales.module, toDimension: 1)
+    try dataset.attach(index, toDimension: 2)
+  }
+
+  private func indexScale(of width: Int, in group: borrowing HDF5Group) throws(FileError) -> HDF5Dataset {
+    let index = try group.write(Array(0..<width), shape: [width], named: "index")
+    try index.makeScale("index")
+    return index
+  }
+
+  /// Shares of the ten bins and the null space, and what chance gives, for each delta and side.
+  private func writeProfiles(in group: borrowing HDF5Group, scales: borrowing Scales) throws(FileError) {
+    let width = ProfileBin.count + 1
+    for grid in deltas where grid.rows.contains(where: { !$0.row.profile.isEmpty }) {
+      let target = try group.createGroup(grid.delta.rawValue)
+      try target.link("step", to: scales.step)
+      try target.link("module", to: scales.module)
+      for side in Side.allCases {
+        for (name, value) in AnalysisFile.profileDatasets(side) {
+          let values = laidOut(grid, width: width) { row in
+            var bins = missing(width)
+            for bin in row.profile where bin.side == side { bins[bin.bin] = bin[keyPath: value] }
+            return bins
+          }
+          let dataset = try target.write(values, shape: [steps.count, modules.count, width], named: name)
+          try dataset.attach(scales.step, toDimension: 0)
+          try dataset.attach(scales.module, toDimension: 1)
+        }
+      }
+    }
+  }
+
+  /// steps × modules × width values, NaN where a row has fewer or there is none.
+  private func laidOut(_ grid: Grid, width: Int, _ values: (SpectrumRow) -> [Double]) -> [Double] {
+    var result = missing(steps.count * modules.count * width)
+    for (position, row) in grid.rows {
+      let found = values(row)
+      result.replaceSubrange(position * width..<position * width + found.count, with: found)
+    }
+    return result
   }
 
   private func missing(_ count: Int) -> [Double] {

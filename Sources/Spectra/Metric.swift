@@ -19,6 +19,24 @@ package enum Metric: String, CaseIterable, Sendable, Codable {
   case nuclearRatio = "nuclear_ratio"
   case numericalRank = "numerical_rank"
 
+  // Energy among W₀'s singular directions
+  case leftEnergyTop = "left_energy_top"
+  case rightEnergyTop = "right_energy_top"
+  case bothEnergyTop = "both_energy_top"
+  case leftEnergyBottom = "left_energy_bottom"
+  case rightEnergyBottom = "right_energy_bottom"
+  case bothEnergyBottom = "both_energy_bottom"
+  case leftEnergyNull = "left_energy_null"
+  case rightEnergyNull = "right_energy_null"
+  case leftNullTop = "left_null_top"
+  case rightNullTop = "right_null_top"
+  case leftNullBottom = "left_null_bottom"
+  case rightNullBottom = "right_null_bottom"
+  case leftEnrichmentTop = "left_enrichment_top"
+  case rightEnrichmentTop = "right_enrichment_top"
+  case leftEnrichmentBottom = "left_enrichment_bottom"
+  case rightEnrichmentBottom = "right_enrichment_bottom"
+
   // Alignment
   case leftAngleMin = "left_angle_min"
   case leftAngleMean = "left_angle_mean"
@@ -29,13 +47,35 @@ package enum Metric: String, CaseIterable, Sendable, Codable {
   case rightAngleMax = "right_angle_max"
   case rightOverlap = "right_overlap"
 
+  case alignmentError = "alignment_error"
+
+  // Rotation
+  case leftRotationMax = "left_rotation_max"
+  case leftRotationMean = "left_rotation_mean"
+  case rightRotationMax = "right_rotation_max"
+  case rightRotationMean = "right_rotation_mean"
+  case rotationError = "rotation_error"
+  case leftRotationGap = "left_rotation_gap"
+  case rightRotationGap = "right_rotation_gap"
+  case rotationGapError = "rotation_gap_error"
+  case spectralGap = "spectral_gap"
+  case gapRatio = "gap_ratio"
+  case rotationBound = "rotation_bound"
+
+  // Drift
+  case spectralShift = "spectral_shift"
+  case intruderCount = "intruder_count"
+  case intruderEnergy = "intruder_energy"
+
   // Velocity
   case updateVelocity = "update_velocity"
+  case shiftVelocity = "shift_velocity"
+  case rotationVelocity = "rotation_velocity"
 
   /// Counts are written without a fraction.
   package var isCount: Bool {
     switch self {
-    case .rows, .columns, .rank, .k, .gapRank, .numericalRank: true
+    case .rows, .columns, .rank, .k, .gapRank, .numericalRank, .intruderCount: true
     default: false
     }
   }

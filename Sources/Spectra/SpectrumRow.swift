@@ -9,9 +9,14 @@ package struct SpectrumRow: Equatable, Sendable {
   package var metrics: MetricValues
   /// Descending; all values of a factored update, all min(rows, columns) of a dense one.
   package var singularValues: [Double]
+  /// Where the energy lies over the whole spectrum of W₀; empty where that was not computed.
+  package var profile: [ProfileBin]
+  /// All singular values of W₀ + ΔW; empty where they were not computed. On rows of the delta `pretrained`.
+  package var updatedValues: [Double]
 
   package init(
-    step: Int, module: String, method: String, delta: Delta, metrics: MetricValues, singularValues: [Double]
+    step: Int, module: String, method: String, delta: Delta, metrics: MetricValues, singularValues: [Double],
+    profile: [ProfileBin] = [], updatedValues: [Double] = []
   ) {
     self.step = step
     self.module = module
@@ -19,5 +24,7 @@ package struct SpectrumRow: Equatable, Sendable {
     self.delta = delta
     self.metrics = metrics
     self.singularValues = singularValues
+    self.profile = profile
+    self.updatedValues = updatedValues
   }
 }

@@ -97,6 +97,8 @@ package struct ModuleScale: Equatable, Sendable {
   package var rank: Int?
   /// The rank to report, where it is another: of AdaLoRA what is left.
   package var reportedRank: Int?
+  /// The number of directions to look at instead of the rank.
+  package var directions: Int?
   /// The rms Frobenius norm of the rounding of what is stored.
   package var roundingNorm: Double
   /// The Frobenius norm of what rounding a residual base costs; nil where there is none.
@@ -105,12 +107,13 @@ package struct ModuleScale: Equatable, Sendable {
   package var stepsSincePrevious: Int?
 
   package init(
-    baseNorm: Double, rank: Int?, reportedRank: Int? = nil, roundingNorm: Double, residualRoundingNorm: Double? = nil,
-    stepsSincePrevious: Int? = nil
+    baseNorm: Double, rank: Int?, reportedRank: Int? = nil, directions: Int? = nil, roundingNorm: Double,
+    residualRoundingNorm: Double? = nil, stepsSincePrevious: Int? = nil
   ) {
     self.baseNorm = baseNorm
     self.rank = rank
     self.reportedRank = reportedRank ?? rank
+    self.directions = directions
     self.roundingNorm = roundingNorm
     self.residualRoundingNorm = residualRoundingNorm
     self.stepsSincePrevious = stepsSincePrevious
@@ -118,7 +121,9 @@ package struct ModuleScale: Equatable, Sendable {
 
   /// k, the number of directions that metrics of the leading subspace look at: the configured rank (32 where there is none),
   /// at most ⌊min(rows, columns)/2⌋, at least 1.
-  package func directions(rows: Int, columns: Int) -> Int { Self.directions(rank: rank, rows: rows, columns: columns) }
+  package func directions(rows: Int, columns: Int) -> Int {
+    Self.directions(rank: directions ?? rank, rows: rows, columns: columns)
+  }
 
   /// The same for a given rank.
   package static func directions(rank: Int?, rows: Int, columns: Int) -> Int {

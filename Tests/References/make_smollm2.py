@@ -91,8 +91,8 @@ def main() -> None:
     base = reference.Base(Path("base"))
     adapters = {step: reference.read_adapter(Path(f"run/checkpoint-{step}")) for step in STEPS}
     rows = reference.updates(base, adapters)
-    tables = Path("expected.modules.csv"), Path("expected.singular_values.csv")
-    reference.write_tables(base, rows, *tables, check_dense=False)
+    tables = {name: Path(f"expected.{name}.csv") for name in ("modules", "singular_values")}
+    reference.write_tables(rows, tables, thorough=False)
     print(f"{len(rows)} rows over {len(adapters[STEPS[0]].modules)} modules")
 
 

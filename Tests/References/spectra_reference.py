@@ -2,7 +2,8 @@
 
 Everything follows the definitions in the README of this folder. Updates are products L·R of stacked factors; their
 singular values come from Householder QR and one-sided Jacobi in extended precision (x87 `longdouble`, 64-bit
-mantissa), norms and shapes from those values. Matrices are out x in.
+mantissa), norms and shapes from those values; where they lie against the base is `geometry_reference`'s. Here are LoRA
+and its relatives and whole weights; the other methods are in `methods_reference`. Matrices are out x in.
 """
 
 from __future__ import annotations
@@ -11,21 +12,32 @@ import csv
 import json
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import safe_open
 
+import geometry_reference as geometry
+from geometry_reference import Reach, Spectrum
+
 UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
 COLUMNS = (
-    "step,module,method,delta,rows,columns,rank,k,frobenius_norm,relative_norm,spectral_norm,rounding_floor,"
-    "residual_rounding,stable_rank,effective_rank,effective_rank_energy,participation_ratio,nuclear_ratio,"
-    "numerical_rank,update_velocity"
+    "step,module,method,delta,rows,columns,rank,k,k_gap,frobenius_norm,relative_norm,spectral_norm,spectral_ratio,"
+    "rounding_floor,residual_rounding,stable_rank,effective_rank,effective_rank_energy,participation_ratio,"
+    "nuclear_ratio,numerical_rank,left_energy_top,right_energy_top,both_energy_top,left_energy_bottom,"
+    "right_energy_bottom,both_energy_bottom,left_energy_null,right_energy_null,left_null_top,right_null_top,"
+    "left_null_bottom,right_null_bottom,left_enrichment_top,right_enrichment_top,left_enrichment_bottom,"
+    "right_enrichment_bottom,left_angle_min,left_angle_mean,left_angle_max,left_overlap,right_angle_min,"
+    "right_angle_mean,right_angle_max,right_overlap,left_rotation_max,left_rotation_mean,right_rotation_max,"
+    "right_rotation_mean,left_rotation_gap,right_rotation_gap,spectral_gap,gap_ratio,rotation_bound,spectral_shift,"
+    "intruder_count,intruder_energy,update_velocity,shift_velocity,rotation_velocity"
 ).split(",")
+KEY = ["step", "module", "delta"]
 FULL_K = 32
+FROZEN_ROWS = ("lora-fa", "miss", "vera")
 EXTENDED = np.longdouble
 assert np.finfo(EXTENDED).nmant >= 63, "extended precision is needed: run this on x86-64 or on an IEEE quad machine"
 
@@ -107,9 +119,17 @@ class Factors:
     scale: float
     dtype: torch.dtype
 
+    label: int | None = None
+    frozen_a: bool = False
+
     @property
     def rank(self) -> int:
         return self.a.shape[0]
+
+    @property
+    def configured(self) -> int:
+        """The rank of the table's column, where it is not that of the stored factors."""
+        return self.rank if self.label is None else self.label
 
     @property
     def vanishes(self) -> bool:
@@ -233,6 +253,10 @@ class Update:
     interval: int | None = None
     weight_norm_after: float | None = None
     dtype: torch.dtype | None = None
+    base: Spectrum | None = None
+    before: Spectrum | None = None
+    reach: Reach = field(default_factory=Reach)
+    rank_for_k: int | None = None
 
     def dense(self) -> np.ndarray:
         if isinstance(self.matrix, tuple):
@@ -248,6 +272,8 @@ def difference(now: Factors, before: Factors) -> tuple[np.ndarray, np.ndarray]:
     """s·B·A - s₀·B₀·A₀ as stacked factors; (B-B₀)A + B₀(A-A₀) where scale and rank agree, which does not cancel."""
     if before.vanishes:
         return single(now)
+    if now.scale == before.scale and now.frozen_a and np.array_equal(now.a, before.a):
+        return (now.b - before.b) * now.scale, now.a
     if now.scale == before.scale and now.rank == before.rank:
         left = np.hstack([now.b - before.b, before.b]) * now.scale
         return left, np.vstack([now.a, now.a - before.a])
@@ -286,12 +312,14 @@ class ModuleHistory:
     def __init__(self, base: Base, module: str, method: str, config: dict, start: Factors | None, first: Factors):
         self.module, self.method = module, method
         self.weight = base.weight(module)
+        self.spectrum = Spectrum(self.weight)
+        self.rank_for_k = first.configured
         self.norm = float(np.linalg.norm(self.weight))
         self.mutates = method in ("pissa", "milora")
         self.given = start
         self.zero_start = start is None and not self.mutates
         self.start, self.recomputed = start, False
-        if start is None and config["init_lora_weights"] == "pissa":
+        if start is None and config.get("init_lora_weights") == "pissa":
             self.start, self.recomputed = principal(self.weight, first), True
         self.residual = None
         if self.mutates and self.start is not None:
@@ -301,7 +329,18 @@ class ModuleHistory:
         return quadrature(*terms) / self.norm
 
     def update(self, step: int, delta: str, now: Factors, matrix, floor: float, **more) -> Update:
-        return Update(step, self.module, self.method, delta, now.rank, matrix, floor, **more)
+        reach = Reach("rows", now.a) if self.method in FROZEN_ROWS else Reach()
+        common = dict(base=self.spectrum, reach=reach, rank_for_k=self.rank_for_k)
+        return Update(step, self.module, self.method, delta, now.configured, matrix, floor, **common, **more)
+
+    def effective(self, state: Factors) -> Spectrum | None:
+        """W_eff of a state; nothing where the base was changed by what is not known."""
+        if self.mutates:
+            if self.start is None:
+                return None
+            moved = difference(state, self.start)
+            return Spectrum(self.weight + moved[0] @ moved[1])
+        return Spectrum(self.weight + state.dense())
 
     def since_start(self, step: int, now: Factors) -> list[Update]:
         """The rows `init` and `pretrained`, where the start is known."""
@@ -324,28 +363,29 @@ class ModuleHistory:
             before = (0, self.given)
         if before is not None:
             floor = self.floor(now.rounding(), before[1].rounding())
-            moved = difference(now, before[1])
-            return [self.update(step, "previous", now, moved, floor, interval=step - before[0])]
+            moved, earlier = difference(now, before[1]), self.effective(before[1])
+            return [self.update(step, "previous", now, moved, floor, interval=step - before[0], before=earlier)]
         if self.zero_start:
-            floor = self.floor(now.rounding())
-            return [self.update(step, "previous", now, single(now), floor, interval=step)]
+            floor, earlier = self.floor(now.rounding()), self.spectrum
+            return [self.update(step, "previous", now, single(now), floor, interval=step, before=earlier)]
         return []
 
 
 def saved_updates(base: Base, module: str, history: list[tuple[int, Saved]]) -> list[Update]:
     """The updates of a module whose whole weight is stored; before the first checkpoint stands the base."""
     weight = base.weight(module)
-    norm, rows = float(np.linalg.norm(weight)), []
+    norm, rows, spectrum = float(np.linalg.norm(weight)), [], Spectrum(weight)
     before_step, before, before_rounding = 0, weight, 0.0
     for step, saved in history:
-        common = dict(weight_norm_after=float(np.linalg.norm(saved.weight)), dtype=saved.dtype)
+        common = dict(weight_norm_after=float(np.linalg.norm(saved.weight)), dtype=saved.dtype, base=spectrum)
         floor = saved.rounding() / norm
         for delta in ("init", "pretrained"):
             rows.append(Update(step, module, "full", delta, None, saved.weight - weight, floor, **common))
         floor = quadrature(saved.rounding(), before_rounding) / norm
         moved = saved.weight - before
         interval = step - before_step
-        rows.append(Update(step, module, "full", "previous", None, moved, floor, interval=interval, **common))
+        common |= dict(interval=interval, before=Spectrum(before))
+        rows.append(Update(step, module, "full", "previous", None, moved, floor, **common))
         before_step, before, before_rounding = step, saved.weight, saved.rounding()
     return rows
 
@@ -382,14 +422,13 @@ def singular_values(update: Update) -> np.ndarray:
     return product_singular_values(*update.matrix)
 
 
-def numerical_rank(update: Update, tau: np.ndarray, shape: tuple[int, int]) -> int:
+def rank_threshold(update: Update, tau: np.ndarray, shape: tuple[int, int]) -> float:
+    """What a singular value must exceed to count."""
     rows, columns = shape
     if update.weight_norm_after is None:
-        threshold = max(rows, columns) * 2.0**-52 * tau[0]
-    else:
-        spread = (math.sqrt(rows) + math.sqrt(columns)) / math.sqrt(rows * columns)
-        threshold = eta(update.dtype) * update.weight_norm_after * spread
-    return int((tau > threshold).sum())
+        return float(max(rows, columns) * 2.0**-52 * tau[0])
+    spread = (math.sqrt(rows) + math.sqrt(columns)) / math.sqrt(rows * columns)
+    return eta(update.dtype) * update.weight_norm_after * spread
 
 
 def shape_metrics(tau: np.ndarray) -> dict[str, float]:
@@ -408,12 +447,22 @@ def shape_metrics(tau: np.ndarray) -> dict[str, float]:
     }
 
 
-def measure(update: Update, weight: np.ndarray) -> tuple[dict, np.ndarray]:
-    """One row of modules.csv and the singular values of the update."""
-    dense = update.dense()
+@dataclass
+class Measurement:
+    """All that the tables say of one update; after, conditioning and profile only where geometry was asked for."""
+
+    row: dict
+    tau: np.ndarray
+    after: Spectrum | None = None
+    conditioning: dict | None = None
+    profile: list[tuple] | None = None
+
+
+def measure(update: Update, with_geometry: bool = True) -> Measurement:
+    dense, base = update.dense(), update.base
     rows, columns = dense.shape
     q = min(rows, columns)
-    weight_norm = float(np.linalg.norm(weight))
+    weight_norm = float(np.linalg.norm(base.matrix))
     moved = bool(dense.any())
     count = min(update.matrix[0].shape[1], q) if isinstance(update.matrix, tuple) else q
     tau = singular_values(update) if moved else np.zeros(count, EXTENDED)
@@ -426,18 +475,59 @@ def measure(update: Update, weight: np.ndarray) -> tuple[dict, np.ndarray]:
         "rows": rows,
         "columns": columns,
         "rank": update.rank,
-        "k": max(1, min(update.rank or FULL_K, q // 2)),
+        "k": max(1, min(update.rank_for_k or update.rank or FULL_K, q // 2)),
         "frobenius_norm": norm,
         "relative_norm": norm / weight_norm,
-        "spectral_norm": float(tau[0]),
+        "spectral_norm": float(tau[0]) if len(tau) else 0.0,
         "rounding_floor": update.floor,
         "residual_rounding": update.residual_rounding,
     }
     if update.interval is not None:
         row["update_velocity"] = norm / weight_norm / update.interval
+    threshold = rank_threshold(update, tau, (rows, columns)) if moved else math.nan
     if moved:
-        row |= shape_metrics(tau) | {"numerical_rank": numerical_rank(update, tau, (rows, columns))}
-    return row, tau.astype(np.float64)
+        row |= shape_metrics(tau) | {"numerical_rank": int((tau > threshold).sum())}
+    found = Measurement(row, tau.astype(np.float64))
+    if with_geometry:
+        add_geometry(found, update, dense, threshold)
+    return found
+
+
+def add_geometry(found: Measurement, update: Update, dense: np.ndarray, threshold: float) -> None:
+    """The columns that need the base's singular vectors, the profile, and how well posed all of it is."""
+    row, base, k = found.row, update.base, found.row["k"]
+    moved, since = bool(dense.any()), update.delta == "previous"
+    null = geometry.nulls(base, k, update.reach)
+    row |= null | {"k_gap": geometry.gap_rank(base, k), "spectral_ratio": row["spectral_norm"] / float(base.values[0])}
+    if since:
+        row |= {"shift_velocity": 0.0, "rotation_velocity": 0.0}
+    else:
+        gaps = geometry.gap_columns(base, k, row["spectral_norm"])
+        row |= gaps if moved else gaps | {"rotation_bound": None}
+    found.after = Spectrum(base.matrix + dense)
+    found.profile = geometry.profile(base, dense, update.reach)
+    before, later, own = None, None, 0
+    if moved:
+        own = min(k, row["numerical_rank"])
+        row |= geometry.energies(base, dense, k, null)
+        row |= geometry.alignment(base, Spectrum(dense), k, row["numerical_rank"])
+        before = update.before if since else base
+        if before is not None:
+            later = found.after if before is base else Spectrum(before.matrix + dense)
+            row |= geometry.rotation(before, later, k)
+        row |= velocities(update, dense, row, k) if since else geometry.drift(base, found.after)
+        if not since and row["k_gap"] is not None:
+            turned = geometry.rotation(base, found.after, row["k_gap"])
+            row |= {f"{side}_rotation_gap": turned[f"{side}_rotation_max"] for side in ("left", "right")}
+    found.conditioning = geometry.conditioning(base, before, later, found.tau, k, own, threshold, since)
+
+
+def velocities(update: Update, dense: np.ndarray, row: dict, k: int) -> dict[str, float | None]:
+    turned = [row["left_rotation_max"], row["right_rotation_max"]]
+    return {
+        "shift_velocity": geometry.shift_velocity(update.base, dense, k, update.interval),
+        "rotation_velocity": None if None in turned else max(turned) / update.interval,
+    }
 
 
 def check_against_dense(update: Update, tau: np.ndarray) -> None:
@@ -461,20 +551,61 @@ def cell(value) -> str:
     return repr(float(value)) if isinstance(value, float) else str(value)
 
 
-def write_tables(base: Base, rows: list[Update], modules_file: Path, values_file: Path, check_dense: bool = True):
-    """Writes modules.csv and singular_values.csv of a list of updates."""
-    with open(modules_file, "w", newline="") as modules, open(values_file, "w", newline="") as values:
-        table = csv.writer(modules, lineterminator="\n")
-        series = csv.writer(values, lineterminator="\n")
-        table.writerow(COLUMNS)
-        series.writerow(["step", "module", "delta", "index", "value"])
-        for update in rows:
-            row, tau = measure(update, base.weight(update.module))
-            if check_dense:
-                check_against_dense(update, tau)
-            table.writerow([cell(row[name]) for name in COLUMNS])
-            for index, value in enumerate(tau):
-                series.writerow([update.step, update.module, update.delta, index, cell(float(value))])
+def short(value) -> str:
+    """Ten digits: for the long files, whose columns are promised to fewer."""
+    return f"{value:.10g}" if isinstance(value, float) else cell(value)
+
+
+class Table:
+    """One CSV file, written row by row."""
+
+    def __init__(self, file: Path, header: list[str]):
+        self.stream = open(file, "w", newline="")
+        self.writer = csv.writer(self.stream, lineterminator="\n")
+        self.writer.writerow(header)
+
+    def add(self, values) -> None:
+        self.writer.writerow(values)
+
+
+SERIES = ["step", "module", "delta", "index", "value"]
+
+
+def write_tables(rows: list[Update], files: dict[str, Path], thorough: bool = True) -> None:
+    """Writes the tables of a list of updates: those of `files`, by the names of the manifest.
+
+    `thorough` adds what takes whole dense decompositions: the geometry, and a check of every spectrum against one.
+    """
+    headers = {
+        "modules": COLUMNS,
+        "singular_values": SERIES,
+        "updated": SERIES,
+        "profiles": [*KEY, "side", "bin", "first", "last", "share", "null"],
+        "conditioning": KEY + geometry.CONDITIONING,
+    }
+    tables = {name: Table(file, headers[name]) for name, file in files.items()}
+    for update in rows:
+        found = measure(update, with_geometry=thorough)
+        if thorough:
+            check_against_dense(update, found.tau)
+        key = [update.step, update.module, update.delta]
+        tables["modules"].add([cell(found.row[name]) for name in COLUMNS])
+        for index, value in enumerate(found.tau):
+            tables["singular_values"].add([*key, index, cell(float(value))])
+        if "updated" in tables and update.delta == "pretrained":
+            for index, value in enumerate(found.after.values):
+                tables["updated"].add([update.step, update.module, "updated", index, short(float(value))])
+        if "profiles" in tables:
+            for entry in found.profile:
+                tables["profiles"].add([*key, *map(short, entry)])
+        if "conditioning" in tables:
+            tables["conditioning"].add([*key, *(condition(found.conditioning.get(c)) for c in geometry.CONDITIONING)])
+    for table in tables.values():
+        table.stream.close()
+
+
+def condition(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def write_base_values(base: Base, modules: list[str], file: Path) -> None:
@@ -485,3 +616,53 @@ def write_base_values(base: Base, modules: list[str], file: Path) -> None:
         for module in modules:
             for index, value in enumerate(np.linalg.svd(base.weight(module), compute_uv=False)):
                 series.writerow(["", module, "base", index, cell(float(value))])
+
+
+# --- what is published already --------------------------------------------------------------------------------------
+
+SAME, NOTHING = 1e-8, 1e-14
+
+
+def read_published(folder: Path) -> dict[Path, str]:
+    return {file: file.read_text() for file in folder.iterdir()} if folder.exists() else {}
+
+
+def same(old: str, new: str) -> bool:
+    """Whether two cells are one number but for what another BLAS does to it."""
+    try:
+        a, b = float(old), float(new)
+    except ValueError:
+        return False
+    return abs(a - b) <= max(SAME * abs(a), NOTHING)
+
+
+def same_values(old, new) -> bool:
+    """Whether two JSON values are the same but for the digits of their numbers."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(same_values(old[key], new[key]) for key in old)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(same_values, old, new))
+    return old == new or (isinstance(old, float) and same(str(old), str(new)))
+
+
+def keep_published(published: dict[Path, str]) -> None:
+    """Puts the published digits back wherever the new ones are the same number, so that only real changes show."""
+    for file, text in published.items():
+        if not file.exists():
+            continue
+        if file.suffix == ".json":
+            if same_values(json.loads(text), json.loads(file.read_text())):
+                file.write_text(text)
+            continue
+        old = list(csv.DictReader(text.splitlines()))
+        with open(file, newline="") as stream:
+            reader = csv.DictReader(stream)
+            columns, new = reader.fieldnames, list(reader)
+        if len(old) != len(new):
+            continue
+        with open(file, "w", newline="") as stream:
+            table = csv.writer(stream, lineterminator="\n")
+            table.writerow(columns)
+            for before, now in zip(old, new):
+                kept = {c: v for c, v in before.items() if c in now and same(v, now[c])}
+                table.writerow([(now | kept)[c] for c in columns])

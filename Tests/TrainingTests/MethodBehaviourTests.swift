@@ -185,7 +185,7 @@ import Weights
     let svd = try singularValueDecomposition(of: weight)
     let own = try householderQR(of: a.transposedCopy()).q
     let vectors = Matrix(svd.vTransposed!.transposed[0..<17, components])
-    #expect(try principalAngles(between: own, and: vectors).allSatisfy { $0 < 1e-12 })
+    #expect(try principalAngles(between: own.transposed, and: vectors.transposed).allSatisfy { $0 < 1e-12 })
   }
 
   /// Where the spectrum falls steeply behind r, subspace iteration finds the exact start; its error falls as (σ_{r+1}/σ_r)^(2k+1).
@@ -201,7 +201,7 @@ import Weights
       for k in 0..<3 { #expect(abs(svd.values[k] - values[k]) < 1e-12) }
       let exact = try singularValueDecomposition(of: matrix)
       let leading = Matrix(exact.u!.view[0..<matrix.rows, 0..<3])
-      #expect(try principalAngles(between: svd.u!, and: leading).allSatisfy { $0 < 1e-12 })
+      #expect(try principalAngles(between: svd.u!.transposed, and: leading.transposed).allSatisfy { $0 < 1e-12 })
     }
   }
 }

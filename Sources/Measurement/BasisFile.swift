@@ -1,0 +1,146 @@
+import Adapters
+import LinearAlgebra
+import OrderedCollections
+import Spectra
+import Weights
+
+/// What tells, without reading it, that a weight is the one a basis was made of.
+struct BasisIdentity: Equatable {
+  /// The file, its size and time, the tensor's type, shape and place; the same of the norm in front of it.
+  var text: String
+
+  init(text: String) { self.text = text }
+
+  init(of tensor: BaseTensor) throws(FileError) {
+    let parts = try tensor.tensorNames.map { name throws(FileError) -> JSONValue in
+      let file = try tensor.base.file(holding: name)
+      let entry = try file.entry(name)
+      return [
+        "file": .string(file.path), "size": .integer(file.file.identity.size),
+        "modified": .integer(file.file.identity.modificationTime), "tensor": .string(name),
+        "dtype": .string(entry.elementType.rawValue), "shape": .array(entry.shape.map(JSONValue.integer)),
+        "offset": .integer(entry.byteRange.lowerBound),
+      ]
+    }
+    text = JSONValue.array(parts).text()
+  }
+}
+
+extension BaseTensor {
+  /// The tensors that the weight is made of.
+  var tensorNames: [String] { [match.tensor] + match.stacked + (match.norm.map { [$0.tensor] } ?? []) }
+
+  /// A digest of their bytes and shapes; reads all of them.
+  func sha256() throws(FileError) -> String {
+    var digest = SHA256()
+    for name in tensorNames {
+      let file = try base.file(holding: name)
+      let entry = try file.entry(name)
+      digest.update(Array("\(entry.elementType.rawValue) \(entry.shape)\n".utf8))
+      let blockSize = 1 << 20
+      for start in stride(from: entry.byteRange.lowerBound, to: entry.byteRange.upperBound, by: blockSize) {
+        digest.update(try file.file.read(min(blockSize, entry.byteRange.upperBound - start), at: start))
+      }
+    }
+    return digest.hexadecimal
+  }
+}
+
+/// A basis in a file: the values, the vectors as rows and the Gram factor as Float64 tensors, everything else in the metadata.
+struct BasisFile {
+  static let currentFormat = "spectroscope-basis 1"
+
+  let format: String
+  let identity: BasisIdentity
+  let digest: String
+  private let metadata: OrderedDictionary<String, String>
+  private let source: Source
+
+  private enum Source {
+    case file(SafetensorsFile)
+    case computed(SpectralBasis)
+  }
+
+  /// Opens a file; its vectors are read by `basis()`.
+  init(path: String) throws(FileError) {
+    let file = try SafetensorsFile(path: path)
+    metadata = file.metadata
+    format = metadata["format"] ?? ""
+    identity = BasisIdentity(text: metadata["source"] ?? "")
+    digest = metadata["sha256"] ?? ""
+    source = .file(file)
+  }
+
+  init(_ basis: SpectralBasis, digest: String) {
+    format = Self.currentFormat
+    identity = BasisIdentity(text: "")
+    self.digest = digest
+    source = .computed(basis)
+    metadata = [
+      "rows": String(basis.rows), "columns": String(basis.columns), "leading": String(basis.leading),
+      "trailing": String(basis.trailing), "frobenius_norm": "\(basis.frobeniusNorm)",
+      "error_direct": "\(basis.error.direct)", "error_squared": "\(basis.error.squared)",
+    ]
+  }
+
+  /// How many vectors of each end it holds.
+  var counts: (leading: Int, trailing: Int) { (integer("leading"), integer("trailing")) }
+
+  private func integer(_ name: String) -> Int { metadata[name].flatMap { Int($0) } ?? 0 }
+  private func number(_ name: String) -> Double { metadata[name].flatMap { Double($0) } ?? .nan }
+
+  /// Whether it has the vectors wanted of a weight.
+  func holds(_ kept: KeptVectors, _ tensor: BaseTensor) -> Bool {
+    let order = min(tensor.rows, tensor.columns)
+    guard integer("rows") * integer("columns") == tensor.rows * tensor.columns else { return false }
+    if counts.leading == order { return true }
+    let wanted = kept.counts(rows: tensor.rows, columns: tensor.columns)
+    return counts.leading >= wanted.leading && counts.trailing >= wanted.trailing
+  }
+
+  /// Reads the vectors.
+  func basis() throws(FileError) -> SpectralBasis {
+    switch source {
+    case .computed(let basis): return basis
+    case .file(let file):
+      func matrix(_ name: String) throws(FileError) -> Matrix<Double> {
+        let shape = try file.entry(name).shape
+        guard shape.count == 2 else { throw broken(file, "expected a matrix \(name), found shape \(shape)") }
+        return Matrix(rows: shape[0], columns: shape[1], elements: try file.readFinite(name, as: Double.self))
+      }
+      let (left, right) = (try matrix("left"), try matrix("right"))
+      let values = try file.readFinite("singular_values", as: Double.self)
+      let (rows, columns) = (integer("rows"), integer("columns"))
+      let kept = counts.leading + counts.trailing
+      guard left.columns == rows, right.columns == columns, left.rows == kept, right.rows == kept,
+        values.count == min(rows, columns), kept <= values.count
+      else { throw broken(file, "expected tensors of the sizes that its metadata states, found others") }
+      let factor = file.tensors["gram_factor"] == nil ? nil : try file.readFinite("gram_factor", as: Double.self)
+      return SpectralBasis(
+        rows: rows, columns: columns, values: values, leading: counts.leading, trailing: counts.trailing, left: left,
+        right: right, gramFactor: factor, frobeniusNorm: number("frobenius_norm"),
+        error: FrameError(direct: number("error_direct"), squared: number("error_squared")))
+    }
+  }
+
+  private func broken(_ file: SafetensorsFile, _ problem: String) -> FileError {
+    FileError(.badContent, path: file.path, problem, remedy: "Remove the file; it is made anew")
+  }
+
+  /// Writes the file whole, as that of the weight with this identity.
+  func write(to path: String, identity: BasisIdentity) throws(FileError) {
+    let basis = try basis()
+    var all = metadata
+    all["format"] = Self.currentFormat
+    all["source"] = identity.text
+    all["sha256"] = digest
+    all["created_by"] = "spectroscope \(programVersion)"
+    var writer = SafetensorsWriter(metadata: all)
+    writer.add("singular_values", shape: [basis.values.count], basis.values)
+    for (name, vectors) in [("left", basis.left), ("right", basis.right)] {
+      writer.add(name, shape: [vectors.rows, vectors.columns], vectors.elements)
+    }
+    if let factor = basis.gramFactor { writer.add("gram_factor", shape: [factor.count], factor) }
+    try writer.write(to: path)
+  }
+}

@@ -1,0 +1,49 @@
+import Adapters
+import LinearAlgebra
+import Spectra
+import Weights
+
+/// What a module's updates are held against: the norm of its base weight, and beyond depth `update` its spectral basis.
+struct ModuleReference {
+  let norm: Double
+  let geometry: ModuleGeometry?
+
+  /// Reads the basis, or computes it.
+  ///
+  /// - Throws: `FileError` where the base weight cannot be used.
+  init(
+    _ module: MeasurementPlan.Module, plan: MeasurementPlan, folder: BasisFolder?, journal: PieceJournal
+  ) throws {
+    let tensor = try BaseTensor(plan.base, module.match)
+    let depth = plan.depth.resolved(order: tensor.smallerDimension)
+    guard depth != .update else {
+      norm = try Self.norm(of: tensor, journal)
+      geometry = nil
+      return
+    }
+    let k = plan.directions(of: module, tensor)
+    let kept = KeptVectors(directions: k)
+    let basis =
+      if let folder { try folder.basis(of: tensor, keeping: kept).0 } else {
+        try SpectralBasis(of: tensor, keeping: kept)
+      }
+    norm = basis.frobeniusNorm
+    geometry = ModuleGeometry(basis: basis, tensor: tensor, k: k, isFull: depth == .full)
+  }
+
+  private static func norm(of tensor: BaseTensor, _ journal: PieceJournal) throws(FileError) -> Double {
+    let name = BasisFolder.name(of: tensor)
+    if let kept = journal.norms[name] { return kept }
+    let norm = try tensor.frobeniusNorm()
+    try journal.append(norm: norm, of: name)
+    return norm
+  }
+}
+
+extension MeasurementPlan {
+  /// k of a module: what was asked for, or the rank of its first appearance; fixed over the steps.
+  func directions(of module: Module, _ tensor: BaseTensor) -> Int {
+    let rank = module.appearances[0].module.configuredRank
+    return ModuleScale.directions(rank: directions ?? rank, rows: tensor.rows, columns: tensor.columns)
+  }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import LinearAlgebra
+
+/// An update by its singular vectors, ready to be held against those of W₀. Vectors are rows.
+package struct DirectedUpdate: Sendable {
+  package enum Form: Sendable {
+    /// All of a low-rank update: ΔW = Σ τᵢ·uᵢ·vᵢᵀ.
+    case factored
+    /// The update itself; its vectors are the leading ones alone.
+    case dense(Matrix<Double>)
+  }
+
+  package let form: Form
+  package let rows: Int
+  package let columns: Int
+  /// The τ that belong to the vectors, descending, none of them zero.
+  package let values: [Double]
+  /// p × rows, orthonormal.
+  package let left: Matrix<Double>
+  /// p × columns.
+  package let right: Matrix<Double>
+  /// ‖ΔW‖_F.
+  package let frobeniusNorm: Double
+  /// An upper bound of ‖ΔW‖₂.
+  package let spectralNorm: Double
+  /// A bound on the norm of the error in ΔW that explains the error of the vectors.
+  package let backwardError: Double
+
+  /// - Parameter spectrum: of the same update, not zero.
+  /// - Throws: `LinearAlgebraError`. Cost O((rows + columns)·terms²).
+  package init(of update: LowRankProduct, spectrum: UpdateSpectrum) throws(LinearAlgebraError) {
+    let (svd, error) = try update.decomposition()
+    let kept = min(max(1, spectrum.numericalRank), svd.values.count { $0 > 0 })
+    form = .factored
+    (rows, columns) = (update.rows, update.columns)
+    values = Array(svd.values.prefix(kept))
+    left = Matrix(svd.u!.view[0..<update.rows, 0..<kept].transposed)
+    right = Matrix(svd.vTransposed!.view[0..<kept, 0..<update.columns])
+    (frobeniusNorm, spectralNorm) = (spectrum.frobeniusNorm, spectrum.spectralNorm)
+    backwardError = error
+  }
+
+  /// - Parameter count: how many leading vectors to find.
+  /// - Throws: `LinearAlgebraError`. Cost O(rows·columns·min(rows, columns)).
+  package init(of update: Matrix<Double>, spectrum: UpdateSpectrum, vectors count: Int) throws {
+    let count = min(count, max(1, spectrum.numericalRank), update.smallerDimension)
+    let basis = try SpectralBasis(of: update, leading: count, trailing: 0)
+    form = .dense(update)
+    (rows, columns) = (update.rows, update.columns)
+    values = Array(basis.values.prefix(count))
+    left = Matrix(basis.first(count, .left)!)
+    right = Matrix(basis.first(count, .right)!)
+    (frobeniusNorm, spectralNorm) = (spectrum.frobeniusNorm, spectrum.spectralNorm)
+    backwardError = basis.error.direct + basis.error.squared / (2 * max(values.last ?? 0, .leastNormalMagnitude))
+  }
+
+  /// frame·ΔW for a frame of left vectors, frame·ΔWᵀ for one of right vectors, in coordinates that keep norms.
+  package func projected(on frame: MatrixView<Double>, _ side: Side) -> Matrix<Double> {
+    switch form {
+    case .factored:
+      var result = product(frame, (side == .left ? left : right).transposed)
+      result.scaleColumns(by: values)
+      return result
+    case .dense(let update): return product(frame, side == .left ? update.view : update.transposed)
+    }
+  }
+
+  /// x·ΔW·yᵀ for rows x of outputs and y of inputs.
+  package func core(_ x: MatrixView<Double>, _ y: MatrixView<Double>) -> Matrix<Double> {
+    let half = projected(on: x, .left)
+    switch form {
+    case .factored: return product(half.view, product(y, right.transposed).transposed)
+    case .dense: return product(half.view, y.transposed)
+    }
+  }
+
+  /// x·ΔWᵀ: the images of the rows of x, as rows.
+  package func images(of x: Matrix<Double>) -> Matrix<Double> {
+    switch form {
+    case .factored:
+      var coordinates = product(x.view, right.transposed)
+      coordinates.scaleColumns(by: values)
+      return product(coordinates, left)
+    case .dense(let update): return product(x.view, update.transposed)
+    }
+  }
+
+  /// y·ΔW.
+  package func adjointImages(of y: Matrix<Double>) -> Matrix<Double> {
+    switch form {
+    case .factored:
+      var coordinates = product(y.view, left.transposed)
+      coordinates.scaleColumns(by: values)
+      return product(coordinates, right)
+    case .dense(let update): return product(y, update)
+    }
+  }
+
+  /// How far the span of the first `count` vectors may be from the true one, in radians (Wedin 1972).
+  package func errorOfFirst(_ count: Int) -> Double {
+    guard case .factored = form, count == values.count else {
+      let gap = values[count - 1] - (count < values.count ? values[count] : 0)
+      return gap > 0 ? asin(min(1, 2 * backwardError / gap)) : .pi / 2
+    }
+    return asin(min(1, 2 * backwardError / values[count - 1]))
+  }
+}
+
+extension DirectedUpdate: MatrixSource {
+  package func rectangle(rows rowRange: Range<Int>, columns columnRange: Range<Int>) -> Matrix<Double> {
+    switch form {
+    case .dense(let update): return update.rectangle(rows: rowRange, columns: columnRange)
+    case .factored:
+      var scaled = Matrix(left.view[0..<values.count, rowRange].transposed)
+      scaled.scaleColumns(by: values)
+      return product(scaled.view, right.view[0..<values.count, columnRange])
+    }
+  }
+}
+
+extension Matrix<Double> {
+  /// Multiplies column j by factors[j].
+  package mutating func scaleColumns(by factors: [Double]) {
+    precondition(factors.count == columns, "a factor a column")
+    for i in 0..<rows {
+      for j in 0..<columns { elements[i * columns + j] *= factors[j] }
+    }
+  }
+
+  /// Σ of the squares of the entries, of entries near 1.
+  package var squaredNorm: Double {
+    elements.withUnsafeBufferPointer { Double.sumOfSquares($0, scale: 1) }
+  }
+}

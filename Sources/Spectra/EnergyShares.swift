@@ -1,0 +1,102 @@
+import Foundation
+import LinearAlgebra
+
+/// Where an update's energy ‖ΔW‖_F² lies among W₀'s singular directions, as shares in [0, 1].
+package struct EnergyShares: Equatable, Sendable {
+  /// Of the first or last k directions: ‖U_kᵀ·ΔW‖², ‖ΔW·V_k‖² and ‖U_kᵀ·ΔW·V_k‖² over ‖ΔW‖².
+  package struct End: Equatable, Sendable {
+    package var left: Double?
+    package var right: Double?
+    package var both: Double?
+  }
+
+  package var top: End
+  package var bottom: End
+  /// What lies outside the range (left) or the row space (right) of W₀: on the longer side alone, where W₀ has a null space.
+  package var leftNull: Double?
+  package var rightNull: Double?
+
+  /// A share is given to 1e-4: where the basis cannot vouch for its vectors to that angle, it is missing.
+  static let mostError = 1e-4
+
+  /// - Parameter pulled: for an update of low rank, the products of W₀ with its vectors on the longer side, as rows: W₀ᵀ·uᵢ of a tall
+  ///   W₀, W₀·vᵢ of a wide one. Without them the null space is told only where the basis keeps all vectors.
+  package init(of update: DirectedUpdate, in basis: SpectralBasis, k: Int, pulled: Matrix<Double>?) {
+    let total = update.frobeniusNorm * update.frobeniusNorm
+    func end(_ frame: (Side) -> MatrixView<Double>?, _ error: (Side) -> Double) -> End {
+      func kept(_ side: Side) -> MatrixView<Double>? { error(side) <= Self.mostError ? frame(side) : nil }
+      func share(_ side: Side) -> Double? {
+        kept(side).map { min(1, update.projected(on: $0, side).squaredNorm / total) }
+      }
+      let both = kept(.left).flatMap { left in
+        kept(.right).map { min(1, update.core(left, $0).squaredNorm / total) }
+      }
+      return End(left: share(.left), right: share(.right), both: both)
+    }
+    top = end({ basis.first(k, $0) }, { basis.errorOfFirst(k, $0) })
+    bottom = end({ basis.last(k, $0) }, { basis.errorOfLast(k, $0) })
+    func outside(_ side: Side) -> Double? {
+      guard basis.dimension(side) > basis.order,
+        let inside = Self.inside(update, basis, side, pulled: pulled)
+      else { return nil }
+      return max(0, min(1, 1 - inside / total))
+    }
+    leftNull = outside(.left)
+    rightNull = outside(.right)
+  }
+
+  /// The energy within W₀'s range on its longer side; nil where the basis cannot tell.
+  private static func inside(
+    _ update: DirectedUpdate, _ basis: SpectralBasis, _ side: Side, pulled: Matrix<Double>?
+  ) -> Double? {
+    if basis.keepsAll {
+      guard basis.errorOfFirst(basis.order, side) <= mostError else { return nil }
+      return update.projected(on: basis.vectors(side).view, side).squaredNorm
+    }
+    guard let factor = basis.gramFactor, let pulled, case .factored = update.form else { return nil }
+    // ‖P·u‖² = ‖R⁻ᵀ·(W₀ᵀu)‖² with P the projection on the range of W₀ and RᵀR = W₀ᵀW₀.
+    var weighted = pulled.dividedFromRight(byPackedUpper: factor)
+    for (i, value) in update.values.enumerated() { weighted.scaleRow(i, by: value) }
+    return weighted.squaredNorm
+  }
+}
+
+extension MetricValues {
+  /// Adds shares, what chance gives for them, and their ratio.
+  package mutating func add(_ shares: EnergyShares?, null: EnergyNull, basis: SpectralBasis, k: Int) {
+    self[.leftEnergyTop] = shares?.top.left
+    self[.rightEnergyTop] = shares?.top.right
+    self[.bothEnergyTop] = shares?.top.both
+    self[.leftEnergyBottom] = shares?.bottom.left
+    self[.rightEnergyBottom] = shares?.bottom.right
+    self[.bothEnergyBottom] = shares?.bottom.both
+    self[.leftEnergyNull] = shares?.leftNull
+    self[.rightEnergyNull] = shares?.rightNull
+    let columns: [(Side, Metric, Metric, Metric, Metric, Metric, Metric)] = [
+      (
+        .left, .leftNullTop, .leftEnrichmentTop, .leftEnergyTop, .leftNullBottom, .leftEnrichmentBottom,
+        .leftEnergyBottom
+      ),
+      (
+        .right, .rightNullTop, .rightEnrichmentTop, .rightEnergyTop, .rightNullBottom, .rightEnrichmentBottom,
+        .rightEnergyBottom
+      ),
+    ]
+    for (side, nullTop, enrichmentTop, energyTop, nullBottom, enrichmentBottom, energyBottom) in columns {
+      if let frame = basis.first(k, side) {
+        addNull(null.share(of: frame, side, components: 0..<k, basis: basis), nullTop, energyTop, enrichmentTop)
+      }
+      if let frame = basis.last(k, side) {
+        let components = basis.order - k..<basis.order
+        addNull(
+          null.share(of: frame, side, components: components, basis: basis), nullBottom, energyBottom,
+          enrichmentBottom)
+      }
+    }
+  }
+
+  private mutating func addNull(_ share: Double, _ null: Metric, _ energy: Metric, _ enrichment: Metric) {
+    self[null] = share
+    if share > 0, let value = self[energy] { self[enrichment] = value / share }
+  }
+}

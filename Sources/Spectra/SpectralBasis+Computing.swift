@@ -1,0 +1,143 @@
+import Foundation
+import LinearAlgebra
+
+/// Which singular vectors of a weight to keep.
+package struct KeptVectors: Equatable, Sendable {
+  /// The first `leading` and the last `trailing`.
+  package var leading: Int
+  package var trailing: Int
+  /// Keep all of them whatever the size.
+  package var keepsAll: Bool
+
+  package init(leading: Int, trailing: Int, keepsAll: Bool = false) {
+    self.leading = leading
+    self.trailing = trailing
+    self.keepsAll = keepsAll
+  }
+
+  /// What metrics of k directions look at: the first 2k, since the largest gap may stand there, and the last k.
+  package init(directions k: Int, keepsAll: Bool = false) {
+    self.init(leading: 2 * k, trailing: k, keepsAll: keepsAll)
+  }
+
+  /// Up to this min(rows, columns) all vectors are kept.
+  package static let orderKeptWhole = 1024
+  /// Beyond this max(rows, columns), that of a vocabulary, only the ends are kept: all vectors would outgrow the memory promised.
+  package static let lengthKeptWhole = 1 << 15
+
+  /// The counts for a matrix of this shape.
+  package func counts(rows: Int, columns: Int) -> (leading: Int, trailing: Int) {
+    let (order, length) = (min(rows, columns), max(rows, columns))
+    let isSmall = order <= Self.orderKeptWhole && length <= Self.lengthKeptWhole
+    guard !keepsAll, !isSmall, leading + trailing < order else { return (order, 0) }
+    return (leading, trailing)
+  }
+}
+
+extension SpectralBasis {
+  /// Singular values below this times σ₁ come from a bidiagonalisation: a Gram matrix, whose condition is the square, has lost them.
+  static let gramLimit = 1e-6
+
+  /// The basis of W₀ by one tridiagonalisation of its Gram matrix in Float64: all values, and the vectors of both ends.
+  ///
+  /// W₀ is read twice, three times where its condition exceeds 1e6. Memory is about 3·8·q² bytes and the vectors. Cost
+  /// rows·columns·q + 4/3·q³ flop, and 2·rows·columns for each vector kept.
+  ///
+  /// - Throws: what reading W₀ throws, or `LinearAlgebraError.notConverged`.
+  package init(of w: some MatrixSource, keeping kept: KeptVectors) throws {
+    let counts = kept.counts(rows: w.rows, columns: w.columns)
+    try self.init(
+      of: w, leading: counts.leading, trailing: counts.trailing,
+      tellsNullSpace: w.rows != w.columns && counts.leading < w.smallerDimension)
+  }
+
+  /// The same for exactly so many vectors, which together are at most q; with `tellsNullSpace` it gets a `gramFactor`.
+  package init(of w: some MatrixSource, leading: Int, trailing: Int, tellsNullSpace: Bool = false) throws {
+    let counts = (leading: leading, trailing: trailing)
+    let gram = try GramMatrix(of: w)
+    let trace = max(0, gram.trace)
+    let factor = tellsNullSpace ? gram.packedCholeskyFactor() : nil
+    let form = TridiagonalForm(reducing: gram)
+    var values = try form.eigenvalues().map { max(0, $0).squareRoot() }
+    let largest = values.first ?? 0
+    let short: Matrix<Double>
+    let error: FrameError
+    if let last = values.last, last < Self.gramLimit * largest {
+      let exact = try Bidiagonalization(of: w)
+      values = exact.values
+      short = exact.vectors.ends(leading: counts.leading, trailing: counts.trailing)
+      error = FrameError(direct: 16 * Double.unitRoundoff * largest * Double(values.count).squareRoot(), squared: 0)
+    } else {
+      short = try form.ends(leading: counts.leading, trailing: counts.trailing)
+      let scale = 8 * Double(values.count).squareRoot() * largest * largest + 2 * trace
+      error = FrameError(direct: 0, squared: Double.unitRoundoff * scale)
+    }
+    let long = try LongSide(of: w, short: short, zeroBelow: 4 * Double(values.count) * .unitRoundoff * largest)
+    if error.direct == 0 { values.refine(by: long.norms, leading: counts.leading, trailing: counts.trailing) }
+    let isTall = w.rows >= w.columns
+    self.init(
+      rows: w.rows, columns: w.columns, values: values, leading: counts.leading, trailing: counts.trailing,
+      left: isTall ? long.vectors : short, right: isTall ? short : long.vectors, gramFactor: factor,
+      frobeniusNorm: trace.squareRoot(), error: error)
+  }
+}
+
+/// The singular vectors of the longer side, W·v/σ, as rows.
+private struct LongSide {
+  /// Orthonormal rows, but for zeros where σ is.
+  let vectors: Matrix<Double>
+  /// ‖W·v‖, which is σ to more digits than the root of an eigenvalue.
+  let norms: [Double]
+
+  init(of w: some MatrixSource, short: Matrix<Double>, zeroBelow threshold: Double) throws {
+    let isTall = w.rows >= w.columns
+    var images = Matrix<Double>(rows: short.rows, columns: w.largerDimension)
+    try w.forEachSlab { slab, range in
+      let block = isTall ? product(short.view, slab.transposed) : product(short, slab)
+      images.replaceColumns(range, with: block)
+    }
+    norms = images.rowNorms()
+    for (i, norm) in norms.enumerated() { images.scaleRow(i, by: norm > threshold ? 1 / norm : 0) }
+    vectors = Self.orthonormalized(images)
+  }
+
+  /// Images of vectors with small values lean on those with large ones by u·σ₁/σ. One Cholesky factorisation of their nearly diagonal
+  /// Gram matrix takes that out, the large ones first.
+  private static func orthonormalized(_ rows: Matrix<Double>) -> Matrix<Double> {
+    var gram = product(rows.view, rows.transposed)
+    var largest = 0.0
+    for i in 0..<gram.rows {
+      for j in 0..<i { largest = max(largest, abs(gram[i, j])) }
+      // A row of zeros stands for a vector that nothing defines.
+      if gram[i, i] == 0 { gram[i, i] = 1 }
+    }
+    guard largest > 1e-15 else { return rows }
+    return rows.dividedFromLeft(byTransposedCholeskyFactorOf: gram) ?? rows
+  }
+}
+
+extension TridiagonalForm {
+  /// The first and the last eigenvectors as rows, in descending order of their values.
+  fileprivate func ends(leading: Int, trailing: Int) throws(LinearAlgebraError) -> Matrix<Double> {
+    let first = try eigenvectors(0..<leading)
+    return trailing == 0 ? first : .stacked([first, try eigenvectors(order - trailing..<order)])
+  }
+}
+
+extension Matrix<Double> {
+  /// The first and the last rows.
+  fileprivate func ends(leading: Int, trailing: Int) -> Matrix<Double> {
+    guard leading + trailing < rows else { return self }
+    return .stacked([Matrix(view[0..<leading, 0..<columns]), Matrix(view[rows - trailing..<rows, 0..<columns])])
+  }
+}
+
+extension [Double] {
+  /// Takes the norms of the kept vectors' images for their values, which stay in descending order.
+  fileprivate mutating func refine(by norms: [Double], leading: Int, trailing: Int) {
+    for (row, norm) in norms.enumerated() {
+      self[row < leading ? row : count - (leading + trailing) + row] = norm
+    }
+    for i in indices.dropFirst() { self[i] = Swift.min(self[i], self[i - 1]) }
+  }
+}
