@@ -49,7 +49,7 @@ package struct AdapterFolder: Sendable {
 
   package let place: AdapterPlace
   package let configuration: PEFTConfiguration
-  package let weights: AdapterTensors
+  package let weights: TensorCollection
   package let modules: [Module]
   package let remarks: [AdapterRemark]
   /// Modules that were seen and cannot be analysed; they count in the coverage.
@@ -67,12 +67,13 @@ package struct AdapterFolder: Sendable {
   /// - Throws: `FileError` where there is no adapter, a file is broken, or the method is not analysed.
   package init(_ place: AdapterPlace) throws(FileError) {
     self.place = place
-    configuration = try place.configuration()
-    try Self.checkMethod(configuration, path: place.path)
-    weights = try place.weights()
-    var reading = AdapterReading(configuration: configuration, weights: weights)
+    let opened = try place.open { configuration throws(FileError) in
+      try Self.checkMethod(configuration, path: place.path)
+    }
+    (configuration, weights) = (opened.configuration, opened.weights)
+    var reading = AdapterReading(configuration: configuration, weights: weights, holdsBase: opened.holdsBase)
     reading.sortTensors()
-    (modules, remarks, skippedModules) = (reading.modules, place.remarks + reading.remarks, reading.skippedModules)
+    (modules, remarks, skippedModules) = (reading.modules, reading.remarks, reading.skippedModules)
   }
 
   /// The adapter in a folder of PEFT's or MLX's form, or the whole weights in it.
@@ -87,7 +88,7 @@ package struct AdapterFolder: Sendable {
       let known = PEFTMethods.known.contains(configuration.type)
       throw FileError(
         .badContent, path: file, object: "peft_type",
-        "expected a method that is analysed, found \(FileError.quoted(configuration.type)), which is "
+        "expected a method that is analysed, found \(configuration.type), which is "
           + (known ? "known but not analysed yet" : "not known"), remedy: analysed)
     }
     if configuration.replicatesLayers {

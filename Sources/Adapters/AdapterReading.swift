@@ -4,18 +4,23 @@ import Weights
 /// Sorts the tensors of an adapter into modules, and says what does not fit.
 struct AdapterReading {
   let configuration: PEFTConfiguration
-  let weights: AdapterTensors
+  let weights: TensorCollection
   var modules: [AdapterFolder.Module] = []
   var remarks: [AdapterRemark] = []
   var skippedModules: [String] = []
   private let methods: [any StoredMethod.Type]
   private let parts: Set<String>
+  /// True where the weights of the base lie among those that were trained.
+  private let holdsBase: Bool
   /// Modules with a trained bias that is left out, by the part that it belongs to.
   private var biases: OrderedDictionary<String, [String]> = [:]
+  /// Tensors with the names of another method.
+  private var foreign: [String] = []
   /// Whole tensors without a spectrum, with their shapes.
   private var shapeless: [(name: String, shape: [Int])] = []
 
-  init(configuration: PEFTConfiguration, weights: AdapterTensors) {
+  init(configuration: PEFTConfiguration, weights: TensorCollection, holdsBase: Bool = false) {
+    self.holdsBase = holdsBase
     self.configuration = configuration
     self.weights = weights
     methods = StoredMethods.of(type: configuration.type)
@@ -28,7 +33,7 @@ struct AdapterReading {
     for name in weights.tensors.keys {
       let bare = Self.withoutPrefix(name)
       guard let known = part(of: bare) else {
-        whole.append((bare, name))
+        if !holdsBase || name.contains(".modules_to_save.") { whole.append((bare, name)) }
         continue
       }
       if known.isBias {
@@ -46,6 +51,7 @@ struct AdapterReading {
     for entry in whole { addWhole(entry.path, tensor: entry.tensor, besideAdapters: adapted) }
     modules.sort { $0.path < $1.path }
     remarkOnBiases()
+    remarkOnForeign()
     remarkOnShapeless()
     remarkOnConfiguration()
   }
@@ -92,6 +98,9 @@ struct AdapterReading {
     // PEFT saves a copy of the base weight beside a trained embedding; it is no part of the update.
     if path.hasSuffix(".base_layer.weight") { return }
     guard let entry = weights.tensors[tensor] else { return }
+    if path.split(separator: ".").contains(where: { Self.allParts.contains(String($0)) }) {
+      return foreign.append(tensor)
+    }
     guard path.hasSuffix(".weight") else {
       if configuration.type == StoredWhole.type { return shapeless.append((tensor, entry.shape)) }
       remarks.append(AdapterRemark(.notAnalysed, "the tensor \(tensor) is no part of LoRA and is left out"))
@@ -113,6 +122,17 @@ struct AdapterReading {
 // MARK: - Remarks
 
 extension AdapterReading {
+  /// The names of the tensors of all methods that none but them gives. MLX's `m` is too short for that.
+  private static let allParts = StoredMethods.all.reduce(into: Set<String>()) { $0.formUnion($1.parts) }.subtracting(["m"])
+
+  private mutating func remarkOnForeign() {
+    guard let first = foreign.first else { return }
+    remarks.append(
+      AdapterRemark(
+        .notAnalysed, value: Double(foreign.count),
+        "\(foreign.count) tensors are those of another method than \(configuration.type), such as \(first)"))
+  }
+
   private mutating func remarkOnBiases() {
     for (part, paths) in biases {
       let others = paths.count > 1 ? " (and so are those of \(paths.count - 1) more modules)" : ""

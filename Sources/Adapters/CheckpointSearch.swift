@@ -36,7 +36,7 @@ struct CheckpointSearch {
       remarks.append(
         AdapterRemark(
           .notAnalysed,
-          "the \(beside.form == .whole ? "model" : "adapter") in \(path) itself, beside its checkpoints, states no step and is "
+          "the \(beside.isAdapter ? "adapter" : "model") in \(path) itself, beside its checkpoints, states no step and is "
             + "left out; name it alone to analyse it"))
     }
     guard !found.isEmpty else { throw firstError ?? Self.noAdapters(in: path, containing: names) }
@@ -79,11 +79,11 @@ struct CheckpointSearch {
 // MARK: - Places
 
 extension CheckpointSearch {
-  /// What lies in a folder: an adapter there, in one of verl's places for it, or the only named one below; else whole weights, there
-  /// or where verl's exporter puts them.
+  /// What lies in a folder: an adapter there, in one of verl's places for it, or the only named one below; else whole weights, or
+  /// the shards of a state, there or where verl puts them.
   static func place(in path: String) throws(FileError) -> AdapterPlace? {
     func adapter(_ folder: String) -> AdapterPlace? {
-      AdapterPlace(in: folder).flatMap { $0.form == .whole ? nil : $0 }
+      AdapterPlace(in: folder).flatMap { $0.isAdapter ? $0 : nil }
     }
     for place in ["", "/actor/lora_adapter", "/lora_adapter", "/actor", "/default"] {
       if let found = adapter(path + place) { return found }
@@ -97,7 +97,7 @@ extension CheckpointSearch {
         remedy: "Name one of these folders")
     }
     if let only = named.first { return adapter(path + "/" + only) }
-    return ["", "/actor/huggingface", "/huggingface"].lazy.compactMap { AdapterPlace(in: path + $0) }.first
+    return ["", "/actor/huggingface", "/huggingface", "/actor"].lazy.compactMap { AdapterPlace(in: path + $0) }.first
   }
 
   /// MLX's numbered weights in a folder with its configuration; nil where there is none. The latest weights, which carry no number,

@@ -51,7 +51,7 @@ package struct CheckpointSeries: Equatable, Sendable {
       guard let place = try CheckpointSearch.place(in: path) else {
         throw CheckpointSearch.noAdapters(in: path, containing: names)
       }
-      layout = place.form == .whole ? .weightsFolder : .adapterFolder
+      layout = place.isAdapter || place.form == .shards ? .adapterFolder : .weightsFolder
       checkpoints = [Self.single(place, source: path)]
       remarks = []
     }

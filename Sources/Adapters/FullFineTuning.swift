@@ -74,7 +74,7 @@ package enum StoredWhole: StoredMethod {
   }
 
   /// The module whose weight a tensor is; nil for one that is no matrix of numbers.
-  static func module(_ path: String, tensor: String, _ entry: TensorEntry) -> AdapterFolder.Module? {
+  static func module(_ path: String, tensor: String, _ entry: CollectedTensor) -> AdapterFolder.Module? {
     guard entry.shape.count == 2, entry.shape.allSatisfy({ $0 > 0 }), let format = entry.elementType.format else {
       return nil
     }

@@ -103,6 +103,13 @@ extension ModuleUpdate {
       roundingNorm: euclideanNorm([try now.roundingNorm(), try before.roundingNorm()]), reach: now.reach)
   }
 
+  /// The same update of a method that reaches no more than `reach`.
+  package func reaching(_ reach: UpdateReach) -> ModuleUpdate {
+    var copy = self
+    copy.reach = reach
+    return copy
+  }
+
   /// This update less an earlier one with the same reference, both of factors.
   package func subtracting(_ earlier: ModuleUpdate) -> ModuleUpdate? {
     guard case .factored(let a) = content, case .factored(let b) = earlier.content else { return nil }

@@ -69,14 +69,15 @@ package struct PEFTConfiguration: Equatable, Sendable {
 extension PEFTConfiguration {
   /// Reads `adapter_config.json`.
   ///
+  /// - Parameter type: of the adapter, for a file that has no `peft_type`.
   /// - Throws: `FileError` where the file cannot be opened, is no JSON, or a field that decides the update has no usable value.
-  package init(path: String) throws(FileError) {
+  package init(path: String, type stated: String? = nil) throws(FileError) {
     let json = try JSONValue(contentsOf: path, allowingNonFinite: true)
     guard json.object != nil else {
       throw FileError(.badContent, path: path, "expected a JSON object, found another kind of value")
     }
     let fields = Fields(json: json, path: path)
-    type = try fields.string("peft_type").map { $0.uppercased() } ?? ""
+    type = if let stated { stated } else { try fields.string("peft_type").map { $0.uppercased() } ?? "" }
     if type.isEmpty {
       throw FileError(
         .badContent, path: path, object: "peft_type", "expected the name of a PEFT method, found none",

@@ -109,7 +109,7 @@ package struct FoundTensors {
   /// Their full names, by the names that the method gives its tensors.
   package let names: [String: String]
   package let configuration: PEFTConfiguration
-  package let weights: AdapterTensors
+  package let weights: TensorCollection
   /// Tensors that belong to all modules, by the method's names for them.
   package let shared: [String: String]
 

@@ -105,23 +105,20 @@ extension BaseModel {
     _ name: String, rows: Range<Int>, columns: Range<Int>
   ) throws(FileError) -> [Double] {
     let file = try file(holding: name)
-    let entry = try file.entry(name)
-    guard let format = entry.elementType.format else { return try file.readFinite(name, as: Double.self) }
-    let width = entry.shape.last ?? 1
-    let pieces =
-      columns.count == width
-      ? [rows.lowerBound * width..<rows.upperBound * width]
-      : rows.map { $0 * width + columns.lowerBound..<$0 * width + columns.upperBound }
-    var values: [Double] = []
-    values.reserveCapacity(rows.count * columns.count)
-    for piece in pieces {
-      let bytes = try file.file.read(
-        piece.count * format.bytes, at: entry.byteRange.lowerBound + piece.lowerBound * format.bytes)
-      var block = [Double](repeating: 0, count: piece.count)
-      bytes.withUnsafeBytes { source in
-        block.withUnsafeMutableBufferPointer { Double.decode(source, of: format, into: $0) }
+    let shape = try file.entry(name).shape
+    var values: [Double]
+    if shape.count == 2 {
+      values = try readRectangle(name, rows: rows, columns: columns, as: Double.self)
+    } else {
+      // The matrices of all experts, one below the other.
+      let (height, width) = (shape[shape.count - 2], shape[shape.count - 1])
+      let experts = rows.lowerBound / height..<(rows.upperBound + height - 1) / height
+      let block = try file.readRows(name, rows: experts, as: Double.self)
+      values = []
+      for row in rows {
+        let first = (row - experts.lowerBound * height) * width
+        values += block[first + columns.lowerBound..<first + columns.upperBound]
       }
-      values += block
     }
     guard values.allSatisfy(\.isFinite) else {
       if let error = try file.countNonFinite(of: name).error(path: file.path, name: name) { throw error }

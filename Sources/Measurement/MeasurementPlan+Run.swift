@@ -148,7 +148,7 @@ extension MeasurementPlan {
       let configuration = try adapter.place.configurationFile.map { path throws(FileError) in
         try PositionedFile(path: path)
       }
-      return .array((adapter.weights.files + (configuration.map { [$0] } ?? [])).map(described))
+      return .array((adapter.weights.files.map(\.file) + (configuration.map { [$0] } ?? [])).map(described))
     }
     let adapters = try checkpoints.map { checkpoint throws(FileError) -> JSONValue in
       [

@@ -56,10 +56,7 @@ struct ModuleHistory {
   var stepBefore: Int { before.map { plan.checkpoints[$0.checkpoint].step } ?? 0 }
 
   private func read(_ stored: AdapterFolder.Module, at checkpoint: Int) throws -> any StoredWeight {
-    let state = try plan.checkpoints[checkpoint].adapter.weight(of: stored, at: module.match)
-    guard plan.checkpoints[checkpoint].method == .loraFA, var factors = state as? LoRAFactors else { return state }
-    factors.reach = .frozenRows(factors.a)
-    return factors
+    try plan.checkpoints[checkpoint].adapter.weight(of: stored, at: module.match)
   }
 
   /// The base weight, output × input.
@@ -75,6 +72,10 @@ extension ModuleHistory {
     of state: any StoredWeight, at checkpoint: Int, _ stored: AdapterFolder.Module
   ) throws -> [([Delta], ModuleUpdate)] {
     switch state {
+    case let factors as LoRAFactors where plan.checkpoints[checkpoint].method == .loraFA:
+      try factoredUpdates(factors, at: checkpoint, stored).map { deltas, update in
+        (deltas, update.reaching(.frozenRows(factors.a)))
+      }
     case let factors as LoRAFactors: try factoredUpdates(factors, at: checkpoint, stored)
     case let dora as DoRAWeight: try doraUpdates(dora, at: checkpoint, stored)
     default: try updates(of: state, from: firstState(stored), isStored: true, at: checkpoint)
