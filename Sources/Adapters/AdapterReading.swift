@@ -123,7 +123,9 @@ struct AdapterReading {
 
 extension AdapterReading {
   /// The names of the tensors of all methods that none but them gives. MLX's `m` is too short for that.
-  private static let allParts = StoredMethods.all.reduce(into: Set<String>()) { $0.formUnion($1.parts) }.subtracting(["m"])
+  private static let allParts = StoredMethods.all.reduce(into: Set<String>()) { $0.formUnion($1.parts) }.subtracting([
+    "m"
+  ])
 
   private mutating func remarkOnForeign() {
     guard let first = foreign.first else { return }

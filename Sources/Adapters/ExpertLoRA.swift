@@ -30,7 +30,8 @@ package enum StoredExpertLoRA: StoredMethod {
     var module = try StoredLoRA.module(found)
     let (path, configuration) = (layer(found.path), found.configuration)
     let names = parameters(found)
-    let settings = Set(names.map { [Double(configuration.rank(of: path + "." + $0)), configuration.scaling(of: path + "." + $0)] })
+    let settings = Set(
+      names.map { [Double(configuration.rank(of: path + "." + $0)), configuration.scaling(of: path + "." + $0)] })
     guard settings.count == 1, let rank = settings.first.map({ Int($0[0]) }), module.rank! % rank == 0 else {
       throw UnfitModule("the \(module.rank!) rows of lora_A are no whole number of experts of the configured rank")
     }

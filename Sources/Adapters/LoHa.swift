@@ -20,7 +20,9 @@ package enum StoredLoHa: StoredMethod {
     let right = [try found.shape("hada_w1_b"), try found.shape("hada_w2_b")]
     guard left[0] == left[1], right[0] == right[1], left[0][1] == right[0][0],
       (left[0] + right[0]).allSatisfy({ $0 > 0 })
-    else { throw UnfitModule("hada_w1 of \(left[0]) and \(right[0]) and hada_w2 of \(left[1]) and \(right[1]) do not fit") }
+    else {
+      throw UnfitModule("hada_w1 of \(left[0]) and \(right[0]) and hada_w2 of \(left[1]) and \(right[1]) do not fit")
+    }
     return found.module(
       Self.self, rows: left[0][0], columns: right[0][1], rank: left[0][1],
       scaling: found.configuration.scaling(of: found.path))

@@ -80,7 +80,8 @@ package enum MLXFolder {
     guard type != "full" else { return configuration }
     guard ["lora", "dora"].contains(type) else {
       throw FileError(
-        .badContent, path: path, object: "fine_tune_type", "expected lora, dora or full, found \(FileError.quoted(type))")
+        .badContent, path: path, object: "fine_tune_type",
+        "expected lora, dora or full, found \(FileError.quoted(type))")
     }
     let parameters = json["lora_parameters"]
     let scale = parameters?["scale"]?.double ?? json["lora_scale"]?.double

@@ -12,7 +12,8 @@ package enum StoredMiSS: StoredMethod {
   package static let type = "MISS"
   package static let method = AdapterMethod.miss
   package static let parts: Set = ["miss_block"]
-  package static let fields = ConfigurationFields(defaultRank: 64, alpha: nil, start: "init_weights", hasPatterns: false)
+  package static let fields = ConfigurationFields(
+    defaultRank: 64, alpha: nil, start: "init_weights", hasPatterns: false)
 
   package static func module(_ found: FoundTensors) throws(UnfitModule) -> AdapterFolder.Module {
     try module(found, part: "miss_block", stored: Self.self)

@@ -155,7 +155,8 @@ extension ModuleMatcher {
       throw .shape(expected: [size], found: shapes[tensor] ?? [], tensor: tensor)
     }
     guard let family = NormConsumers.of(modelType: modelType) else {
-      throw .normWithoutWeights("which layers stand behind the norms of the model type \(FileError.quoted(modelType)) is not known")
+      throw .normWithoutWeights(
+        "which layers stand behind the norms of the model type \(FileError.quoted(modelType)) is not known")
     }
     let layers = family.layers(behind: norm) ?? []
     let matches = layers.compactMap { layer -> Match? in
@@ -181,7 +182,9 @@ extension ModuleMatcher {
 extension ModuleMatcher {
   /// The weights of all experts that a module's tensors hold.
   func experts(of module: AdapterFolder.Module) throws(Mismatch) -> [Match] {
-    guard let experts = module.experts, let rows = module.rows, let columns = module.columns else { throw .noSuchModule }
+    guard let experts = module.experts, let rows = module.rows, let columns = module.columns else {
+      throw .noSuchModule
+    }
     let fitting = experts.parameters.flatMap { name in
       parameters(named: name, below: experts.layer).compactMap { tensor -> (String, isTransposed: Bool)? in
         let shape = shapes[tensor]!
@@ -234,7 +237,8 @@ extension ModuleMatcher {
     let whole = layer + "." + name
     if shapes[whole] != nil { return [whole] }
     return shapes.keys.filter {
-      $0.hasSuffix("." + name) && (whole.hasSuffix("." + $0) || $0.hasSuffix("." + whole) || Self.differInWrappersOnly($0, whole))
+      $0.hasSuffix("." + name)
+        && (whole.hasSuffix("." + $0) || $0.hasSuffix("." + whole) || Self.differInWrappersOnly($0, whole))
     }.sorted()
   }
 }

@@ -214,7 +214,9 @@ extension PEFTConfiguration {
   }
 
   /// What this type of adapter calls the start.
-  package var startField: String { StoredMethods.of(type: type).compactMap { $0.fields.start }.first ?? "init_lora_weights" }
+  package var startField: String {
+    StoredMethods.of(type: type).compactMap { $0.fields.start }.first ?? "init_lora_weights"
+  }
 
   /// What this type of adapter calls α.
   var alphaName: String { StoredMethods.of(type: type).compactMap { $0.fields.alpha }.first ?? "lora_alpha" }

@@ -10,7 +10,8 @@ package enum StoredVeRA: StoredMethod {
   package static let type = "VERA"
   package static let method = AdapterMethod.vera
   package static let parts: Set = ["vera_lambda_b", "vera_lambda_d", "vera_A", "vera_B"]
-  package static let fields = ConfigurationFields(defaultRank: 256, alpha: nil, start: "init_weights", hasPatterns: false)
+  package static let fields = ConfigurationFields(
+    defaultRank: 256, alpha: nil, start: "init_weights", hasPatterns: false)
 
   package static func module(_ found: FoundTensors) throws(UnfitModule) -> AdapterFolder.Module {
     let (b, d) = (try found.shape("vera_lambda_b", axes: 1), try found.shape("vera_lambda_d", axes: 1))
@@ -22,7 +23,8 @@ package enum StoredVeRA: StoredMethod {
     let (projectionA, projectionB) = (try found.shape("vera_A"), try found.shape("vera_B"))
     guard d[0] <= projectionA[0], d[0] <= projectionB[1], b[0] <= projectionB[0], d[0] > 0, b[0] > 0 else {
       throw UnfitModule(
-        "vera_lambda_b of \(b) and vera_lambda_d of \(d) do not fit vera_A of \(projectionA) and vera_B of \(projectionB)")
+        "vera_lambda_b of \(b) and vera_lambda_d of \(d) do not fit vera_A of \(projectionA) and vera_B of \(projectionB)"
+      )
     }
     return found.module(Self.self, rows: b[0], columns: nil, rank: d[0], scaling: 1)
   }

@@ -185,7 +185,9 @@ extension ModuleHistory {
     }
     let configuration = plan.checkpoints[module.appearances[0].checkpoint].adapter.configuration
     if case .other(let name) = configuration.initialization, !stored.isWhole {
-      _ = unknownStart("the start of \(configuration.startField) = \"\(name)\" cannot be found again from the base", isSubtracted: false)
+      _ = unknownStart(
+        "the start of \(configuration.startField) = \"\(name)\" cannot be found again from the base",
+        isSubtracted: false)
       return .unknown
     }
     return .pretrained

@@ -86,7 +86,8 @@ struct ModuleMatching {
       remarks.append(
         AdapterRemark(
           .notAnalysed, value: Double(names.count),
-          "\(names.count) trained norm\(names.count == 1 ? " is" : "s are") not analysed, such as \(names[0]): \(reason)"))
+          "\(names.count) trained norm\(names.count == 1 ? " is" : "s are") not analysed, such as \(names[0]): \(reason)"
+        ))
     }
     if matcher.normsFeedResidual, modules.contains(where: { $0.match.norm != nil }) {
       remarks.append(
@@ -160,66 +161,7 @@ struct ModuleMatching {
   }
 }
 
-/// Notices a series whose rank, scaling or targets change along the way.
-enum SeriesChanges {
-  static func remarks(on checkpoints: [MeasurementPlan.Checkpoint]) -> [AdapterRemark] {
-    zip(checkpoints, checkpoints.dropFirst()).flatMap { before, now in
-      remarks(from: before, to: now)
-    }
-  }
-
-  private static func remarks(
-    from before: MeasurementPlan.Checkpoint, to now: MeasurementPlan.Checkpoint
-  ) -> [AdapterRemark] {
-    var result: [AdapterRemark] = []
-    let old = Dictionary(before.adapter.modules.map { ($0.path, $0) }) { first, _ in first }
-    let new = Dictionary(now.adapter.modules.map { ($0.path, $0) }) { first, _ in first }
-    let (added, removed) = (new.keys.filter { old[$0] == nil }, old.keys.filter { new[$0] == nil })
-    if !added.isEmpty || !removed.isEmpty {
-      let example = (added + removed).min()!
-      result.append(
-        AdapterRemark(
-          .seriesChanged, step: now.step,
-          "the targets change between steps \(before.step) and \(now.step): \(added.count) modules appear and "
-            + "\(removed.count) are gone, such as \(example). Are there two runs in this folder?"))
-    }
-    let ranks = old.keys.sorted().compactMap { path in
-      new[path].flatMap { $0.seriesRank != old[path]!.seriesRank ? (path, old[path]!.rank ?? 0, $0.rank ?? 0) : nil }
-    }
-    if let (path, oldRank, newRank) = ranks.first {
-      let isDoubled = before.adapter.configuration.initialization.isSubtracted && ranks.allSatisfy { $2 == 2 * $1 }
-      result.append(
-        AdapterRemark(
-          isDoubled ? .convertedAdapter : .seriesChanged, step: now.step, value: Double(newRank),
-          "the rank of \(ranks.count) modules changes between steps \(before.step) and \(now.step), as \(path) from "
-            + "\(oldRank) to \(newRank). "
-            + (isDoubled
-              ? "Twice the rank is what PEFT's conversion of PiSSA or OLoRA on save writes: no growth of the adapter"
-              : "Are there two runs in this folder?")))
-    }
-    let alphas = old.keys.sorted().filter { path in
-      new[path] != nil && new[path]!.rank == old[path]!.rank && new[path]!.scaling != old[path]!.scaling
-    }
-    if let path = alphas.first, let (oldScaling, newScaling) = scalings(old[path], new[path]) {
-      result.append(
-        AdapterRemark(
-          .seriesChanged, step: now.step,
-          "the scaling of \(alphas.count) modules changes between steps \(before.step) and \(now.step), as \(path) from "
-            + "\(oldScaling) to \(newScaling). "
-            + "Are there two runs in this folder?"))
-    }
-    return result
-  }
-  private static func scalings(_ old: AdapterFolder.Module?, _ new: AdapterFolder.Module?) -> (Double, Double)? {
-    guard let a = old?.scaling, let b = new?.scaling else { return nil }
-    return (a, b)
-  }
-}
-
 extension AdapterFolder.Module {
-  /// The rank that a series keeps: AdaLoRA cuts the rank of its tensors along the way.
-  fileprivate var seriesRank: Int? { reportedRank == configuredRank ? rank : configuredRank }
-
   /// The module with the size of the weight that it belongs to.
   fileprivate func sized(as match: ModuleMatcher.Match) -> AdapterFolder.Module {
     var copy = self
