@@ -19,10 +19,15 @@ package struct Matrix<S: Scalar>: Equatable, Sendable {
 
   /// A copy of what `view` shows.
   package init(_ view: MatrixView<S>) {
-    self.init(rows: view.rows, columns: view.columns)
-    for i in 0..<rows {
-      for j in 0..<columns { elements[i * columns + j] = view[i, j] }
+    let (height, width) = view.isTransposed ? (view.columns, view.rows) : (view.rows, view.columns)
+    var elements: [S] = []
+    elements.reserveCapacity(height * width)
+    for i in 0..<height {
+      let start = view.offset + i * view.stride
+      elements.append(contentsOf: view.storage[start..<start + width])
     }
+    let copy = Matrix(rows: height, columns: width, elements: elements)
+    self = view.isTransposed ? copy.transposedCopy() : copy
   }
 
   /// The matrix with its entries converted, rounded to nearest where the type is narrower.

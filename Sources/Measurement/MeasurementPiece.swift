@@ -89,17 +89,17 @@ extension ProfileBin {
   fileprivate var json: JSONValue {
     [
       .string(side.rawValue), .integer(bin), components.map { .integer($0.lowerBound) } ?? .null,
-      components.map { .integer($0.upperBound) } ?? .null, .number(share), .number(null),
+      components.map { .integer($0.upperBound) } ?? .null, share.map(JSONValue.number) ?? .null, .number(null),
     ]
   }
 
   fileprivate init?(json: JSONValue) {
     guard let parts = json.array, parts.count == 6, let side = parts[0].string.flatMap(Side.init(rawValue:)),
-      let bin = parts[1].int, let share = parts[4].double, let null = parts[5].double
+      let bin = parts[1].int, let null = parts[5].double
     else { return nil }
     let ends = (parts[2].int, parts[3].int)
     var components: ClosedRange<Int>?
     if let first = ends.0, let last = ends.1, first <= last { components = first...last }
-    self.init(side: side, bin: bin, components: components, share: share, null: null)
+    self.init(side: side, bin: bin, components: components, share: parts[4].double, null: null)
   }
 }

@@ -54,7 +54,11 @@ struct ModuleGeometry {
       if case .previous(_, _, let steps) = relation, steps != nil {
         (columns.metrics[.shiftVelocity], columns.metrics[.rotationVelocity]) = (0, 0)
       }
-      columns.subspace = relation.isPrevious ? nil : frame.unmoved
+      if frame.isFull { columns.profile = ProfileBin.profile(of: nil, in: basis, null: null) }
+      if !relation.isPrevious {
+        columns.subspace = frame.unmoved
+        columns.updatedValues = frame.isFull ? basis.values : []
+      }
       return columns
     }
     let directed = try directed(update, spectrum)

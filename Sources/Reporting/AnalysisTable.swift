@@ -45,7 +45,7 @@ package struct AnalysisTable: Sendable {
           [
             .integer(row.step), .string(row.module), .string(row.delta.rawValue), .string(bin.side.rawValue),
             .integer(bin.bin), bin.components.map { .integer($0.lowerBound) } ?? .null,
-            bin.components.map { .integer($0.upperBound) } ?? .null, .number(bin.share), .number(bin.null),
+            bin.components.map { .integer($0.upperBound) } ?? .null, number(bin.share), .number(bin.null),
           ]
         }
       })

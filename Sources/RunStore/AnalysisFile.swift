@@ -41,7 +41,7 @@ package enum AnalysisFile {
   }
 
   /// The datasets that hold the profile of a side.
-  static func profileDatasets(_ side: Side) -> [(name: String, value: WritableKeyPath<ProfileBin, Double>)] {
-    [(side.rawValue, \.share), (side.rawValue + "_null", \.null)]
+  static func profileDatasets(_ side: Side) -> [(name: String, value: (ProfileBin) -> Double)] {
+    [(side.rawValue, { $0.share ?? .nan }), (side.rawValue + "_null", \.null)]
   }
 }

@@ -102,11 +102,12 @@ struct AnalysisReader {
         let first = position(of: rows[index]) * width
         let order = Int(min(rows[index].metrics[.rows] ?? 0, rows[index].metrics[.columns] ?? 0))
         let ranges = Dictionary(uniqueKeysWithValues: ProfileBin.ranges(order: order).map { ($0.bin, $0.components) })
-        for bin in 0..<width where !parts[0][first + bin].isNaN {
+        for bin in 0..<width where !parts[1][first + bin].isNaN {
+          let share = parts[0][first + bin]
           rows[index].profile.append(
             ProfileBin(
               side: side, bin: bin, components: ranges[bin].map { $0.lowerBound...$0.upperBound - 1 },
-              share: parts[0][first + bin], null: parts[1][first + bin]))
+              share: share.isNaN ? nil : share, null: parts[1][first + bin]))
         }
       }
     }

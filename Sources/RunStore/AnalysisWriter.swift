@@ -197,7 +197,7 @@ struct AnalysisWriter {
         for (name, value) in AnalysisFile.profileDatasets(side) {
           let values = laidOut(grid, width: width) { row in
             var bins = missing(width)
-            for bin in row.profile where bin.side == side { bins[bin.bin] = bin[keyPath: value] }
+            for bin in row.profile where bin.side == side { bins[bin.bin] = value(bin) }
             return bins
           }
           let dataset = try target.write(values, shape: [steps.count, modules.count, width], named: name)

@@ -7,11 +7,12 @@ package struct ProfileBin: Equatable, Sendable {
   package var bin: Int
   /// First and last component, counted from 0; nil for the null space.
   package var components: ClosedRange<Int>?
-  package var share: Double
+  /// nil for an update that is zero.
+  package var share: Double?
   /// What chance gives.
   package var null: Double
 
-  package init(side: Side, bin: Int, components: ClosedRange<Int>?, share: Double, null: Double) {
+  package init(side: Side, bin: Int, components: ClosedRange<Int>?, share: Double?, null: Double) {
     self.side = side
     self.bin = bin
     self.components = components
@@ -29,35 +30,43 @@ package struct ProfileBin: Equatable, Sendable {
     }
   }
 
-  /// The profile of both sides; empty where the basis does not keep all vectors.
-  package static func profile(of update: DirectedUpdate, in basis: SpectralBasis, null: EnergyNull) -> [ProfileBin] {
+  /// The profile of both sides, of an update that is zero what chance gives alone; empty where the basis does not keep all vectors.
+  package static func profile(of update: DirectedUpdate?, in basis: SpectralBasis, null: EnergyNull) -> [ProfileBin] {
     guard basis.keepsAll else { return [] }
     return Side.allCases.flatMap { profile(of: update, in: basis, null: null, $0) }
   }
 
   private static func profile(
-    of update: DirectedUpdate, in basis: SpectralBasis, null: EnergyNull, _ side: Side
+    of update: DirectedUpdate?, in basis: SpectralBasis, null: EnergyNull, _ side: Side
   ) -> [ProfileBin] {
     let vectors = basis.vectors(side)
     guard basis.errorOfFirst(basis.order, side) <= EnergyShares.mostError else { return [] }
-    let projected = update.projected(on: vectors.view, side)
-    let total = update.frobeniusNorm * update.frobeniusNorm
+    let shares = update.map { $0.componentShares(in: basis, side) }
     var bins: [ProfileBin] = ranges(order: basis.order).map { bin, range in
-      let energy = range.reduce(0) { sum, i in
-        let norm = projected.rowNorm(i)
-        return sum + norm * norm
-      }
       let frame = vectors.view[range, 0..<vectors.columns]
       return ProfileBin(
-        side: side, bin: bin, components: range.lowerBound...range.upperBound - 1, share: energy / total,
+        side: side, bin: bin, components: range.lowerBound...range.upperBound - 1,
+        share: shares.map { $0[range].reduce(0, +) },
         null: null.share(of: frame, side, components: range, basis: basis))
     }
     if basis.dimension(side) > basis.order {
-      let (share, expected) = bins.reduce((0, 0)) { ($0.0 + $1.share, $0.1 + $1.null) }
+      let expected = bins.reduce(0) { $0 + $1.null }
       bins.append(
         ProfileBin(
-          side: side, bin: count, components: nil, share: max(0, 1 - share), null: max(0, 1 - expected)))
+          side: side, bin: count, components: nil, share: shares.map { max(0, 1 - $0.reduce(0, +)) },
+          null: max(0, 1 - expected)))
     }
     return bins
+  }
+}
+
+extension DirectedUpdate {
+  /// ‖u_iᵀ·ΔW‖² (left) or ‖ΔW·v_i‖² (right) over ‖ΔW‖² for every kept vector of W₀.
+  fileprivate func componentShares(in basis: SpectralBasis, _ side: Side) -> [Double] {
+    let projected = projected(on: basis.vectors(side).view, side)
+    return (0..<projected.rows).map { row in
+      let share = projected.rowNorm(row) / frobeniusNorm
+      return share * share
+    }
   }
 }

@@ -35,12 +35,15 @@ package struct KeptVectors: Equatable, Sendable {
 }
 
 extension SpectralBasis {
-  /// Singular values below this times σ₁ come from a bidiagonalisation: a Gram matrix, whose condition is the square, has lost them.
-  static let gramLimit = 1e-6
+  /// Where singular values are below this times σ₁, vectors and values come from a bidiagonalisation: a Gram matrix, whose condition is
+  /// the square, has lost them.
+  static let vectorLimit = 1e-6
+  /// Below this times σ₁ a value from a Gram matrix has fewer than five digits, and only those of kept vectors are refined by ‖W·v‖.
+  static let valueLimit = 1e-4
 
   /// The basis of W₀ by one tridiagonalisation of its Gram matrix in Float64: all values, and the vectors of both ends.
   ///
-  /// W₀ is read twice, three times where its condition exceeds 1e6. Memory is about 3·8·q² bytes and the vectors. Cost
+  /// W₀ is read twice, three times where it has values below 1e-4 σ₁ that no kept vector refines. Memory is about 3·8·q² bytes and the vectors. Cost
   /// rows·columns·q + 4/3·q³ flop, and 2·rows·columns for each vector kept.
   ///
   /// - Throws: what reading W₀ throws, or `LinearAlgebraError.notConverged`.
@@ -62,18 +65,25 @@ extension SpectralBasis {
     let largest = values.first ?? 0
     let short: Matrix<Double>
     let error: FrameError
-    if let last = values.last, last < Self.gramLimit * largest {
+    if let last = values.last, last < Self.vectorLimit * largest {
       let exact = try Bidiagonalization(of: w)
       values = exact.values
-      short = exact.vectors.ends(leading: counts.leading, trailing: counts.trailing)
+      short = exact.vectors!.ends(leading: counts.leading, trailing: counts.trailing)
       error = FrameError(direct: 16 * Double.unitRoundoff * largest * Double(values.count).squareRoot(), squared: 0)
     } else {
       short = try form.ends(leading: counts.leading, trailing: counts.trailing)
-      let scale = 8 * Double(values.count).squareRoot() * largest * largest + 2 * trace
+      let scale = 32 * Double(values.count).squareRoot() * largest * largest + 2 * trace
       error = FrameError(direct: 0, squared: Double.unitRoundoff * scale)
     }
     let long = try LongSide(of: w, short: short, zeroBelow: 4 * Double(values.count) * .unitRoundoff * largest)
-    if error.direct == 0 { values.refine(by: long.norms, leading: counts.leading, trailing: counts.trailing) }
+    if error.direct == 0 {
+      let unrefined = values[counts.leading..<values.count - counts.trailing].last ?? largest
+      if unrefined < Self.valueLimit * largest {
+        values = try Bidiagonalization(of: w, vectors: .none).values
+      } else {
+        values.refine(by: long.norms, leading: counts.leading, trailing: counts.trailing)
+      }
+    }
     let isTall = w.rows >= w.columns
     self.init(
       rows: w.rows, columns: w.columns, values: values, leading: counts.leading, trailing: counts.trailing,

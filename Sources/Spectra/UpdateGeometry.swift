@@ -48,7 +48,7 @@ package struct WeightDrift: Sendable {
   {
     let operand = UpdatedWeight(base: base, update: update)
     if !frame.isFull, frame.basis.order > Self.orderAlwaysDense {
-      var iteration = try RayleighRitz(operand, basis: frame.basis, wanted: frame.wanted, pulled: pulled)
+      var iteration = RayleighRitz(operand, basis: frame.basis, wanted: frame.wanted, pulled: pulled)
       if let found = try iteration.solve(tolerance: { try Self.tolerance($0, $1, frame) }) {
         (subspace, values, intruders) = (found, nil, nil)
         return

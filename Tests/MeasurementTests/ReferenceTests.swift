@@ -15,7 +15,9 @@ import Testing
     let comparison = ReferenceComparison(
       analysis: outcome.analysis,
       isRecomputed: reference.initial == nil && ["pissa-f32", "pissa-bf16"].contains(reference.name))
-    try comparison.checkModules(reference.modulesTable)
+    try comparison.checkModules(reference)
     try comparison.checkSingularValues(reference.singularValuesTable)
+    try comparison.checkProfiles(reference)
+    try comparison.checkUpdatedValues(reference)
   }
 }

@@ -40,7 +40,7 @@ import Weights
     #expect(outcome.damaged == 0 && outcome.analysis.origin.source == path)
     #expect(try AnalysisFile.read(from: options.output).origin == outcome.analysis.origin)
     let comparison = ReferenceComparison(analysis: outcome.analysis, isRecomputed: false)
-    try comparison.checkModules(reference.modulesTable)
+    try comparison.checkModules(reference)
     try comparison.checkSingularValues(reference.singularValuesTable)
   }
 

@@ -30,7 +30,7 @@ import Weights
     let outcome = try MeasurementPlan(options).run(options)
     #expect(outcome.damaged == 0)
     let comparison = ReferenceComparison(analysis: outcome.analysis, isRecomputed: false)
-    try comparison.checkModules(reference.modulesTable)
+    try comparison.checkModules(reference)
     try comparison.checkSingularValues(reference.singularValuesTable)
   }
 

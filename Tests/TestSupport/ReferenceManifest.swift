@@ -10,6 +10,10 @@ package struct ReferenceCase: Sendable, CustomStringConvertible {
   package let method: String?
   package let modulesTable: String
   package let singularValuesTable: String
+  /// Energy profiles, spectra of W₀ + ΔW, and how well conditioned each row's geometry is.
+  package let profilesTable: String
+  package let updatedTable: String
+  package let conditioningTable: String
 
   package var description: String { name }
 
@@ -28,7 +32,9 @@ package struct ReferenceCase: Sendable, CustomStringConvertible {
       name: entry["name"]!.string!, base: path(entry["base"])!, source: path(entry["source"])!,
       initial: path(entry["initial"]), method: entry["method"]?.string,
       modulesTable: path(entry["expected"]!["modules"])!,
-      singularValuesTable: path(entry["expected"]!["singular_values"])!)
+      singularValuesTable: path(entry["expected"]!["singular_values"])!,
+      profilesTable: path(entry["expected"]!["profiles"])!, updatedTable: path(entry["expected"]!["updated"])!,
+      conditioningTable: path(entry["expected"]!["conditioning"])!)
   }
 
   /// The case of that name.
