@@ -7,8 +7,13 @@ package enum AdapterMethod: String, CaseIterable, Sendable {
   case loraPlus = "lora-plus"
   case loraFA = "lora-fa"
   case rank1
-  /// Whole weights, as `modules_to_save` stores them.
+  case adalora, miss, vera, ia3, loha, lokr
+  case lnTuning = "ln-tuning"
+  /// Whole weights, of full fine-tuning or as `modules_to_save` stores them.
   case full
+
+  /// Those that the files of an adapter cannot tell, or can tell only with its start.
+  package static let statable: [AdapterMethod] = [.lora, .rslora, .pissa, .milora, .loraPlus, .loraFA, .rank1]
 
   /// True for methods that move a part of the base into the adapter at step 0: there W_eff = W₀ − s·B₀·A₀ + s·B·A.
   package var subtractsStart: Bool { self == .pissa || self == .milora }
@@ -34,7 +39,8 @@ extension AdapterMethod {
     case .pissa: try PiSSA(weight: weight, options: options, generator: &generator)
     case .milora: try MiLoRA(weight: weight, options: options)
     case .full: FullFineTuning(weight: weight)
-    case .rslora, .loraPlus, .loraFA, .rank1: preconditionFailure("\(self) is not trained yet")
+    case .rslora, .loraPlus, .loraFA, .rank1, .adalora, .miss, .vera, .ia3, .loha, .lokr, .lnTuning:
+      preconditionFailure("\(self) is not trained yet")
     }
   }
 }

@@ -1,38 +1,58 @@
 import OrderedCollections
 import Weights
 
-/// Sorts the tensors of an adapter file into modules, and says what does not fit.
+/// Sorts the tensors of an adapter into modules, and says what does not fit.
 struct AdapterReading {
   let configuration: PEFTConfiguration
-  let weights: SafetensorsFile
+  let weights: TensorCollection
   var modules: [AdapterFolder.Module] = []
   var remarks: [AdapterRemark] = []
   var skippedModules: [String] = []
+  private let methods: [any StoredMethod.Type]
+  private let parts: Set<String>
+  /// True where the weights of the base lie among those that were trained.
+  private let holdsBase: Bool
+  /// Modules with a trained bias that is left out, by the part that it belongs to.
+  private var biases: OrderedDictionary<String, [String]> = [:]
+  /// Tensors with the names of another method.
+  private var foreign: [String] = []
+  /// Whole tensors without a spectrum, with their shapes.
+  private var shapeless: [(name: String, shape: [Int])] = []
 
-  init(configuration: PEFTConfiguration, weights: SafetensorsFile) {
+  init(configuration: PEFTConfiguration, weights: TensorCollection, holdsBase: Bool = false) {
+    self.holdsBase = holdsBase
     self.configuration = configuration
     self.weights = weights
+    methods = StoredMethods.of(type: configuration.type)
+    parts = methods.reduce(into: []) { $0.formUnion($1.parts) }
   }
 
   mutating func sortTensors() {
-    var parts: OrderedDictionary<String, [AdapterTensorRole: String]> = [:]
+    var found: OrderedDictionary<String, [String: String]> = [:]
     var whole: [(path: String, tensor: String)] = []
     for name in weights.tensors.keys {
       let bare = Self.withoutPrefix(name)
-      if let known = LoRAFactors.role(of: bare) {
-        if parts[known.path]?[known.role] != nil {
-          remarks.append(
-            AdapterRemark(.notAnalysed, module: known.path, "the tensor \(name) stands twice and is left out"))
-          continue
-        }
-        parts[known.path, default: [:]][known.role] = name
+      guard let known = part(of: bare) else {
+        if !holdsBase || name.contains(".modules_to_save.") { whole.append((bare, name)) }
+        continue
+      }
+      if known.isBias {
+        biases[known.part, default: []].append(known.path)
+      } else if found[known.path]?[known.part] != nil {
+        remarks.append(
+          AdapterRemark(.notAnalysed, module: known.path, "the tensor \(name) stands twice and is left out"))
       } else {
-        whole.append((bare, name))
+        found[known.path, default: [:]][known.part] = name
       }
     }
-    for (path, tensors) in parts { addLoRA(path, tensors) }
-    for entry in whole { addWhole(entry.path, tensor: entry.tensor, besideLoRA: Set(parts.keys)) }
+    let shared = found.removeValue(forKey: "") ?? [:]
+    for (path, tensors) in found { addModule(path, tensors, shared: shared) }
+    let adapted = Set(found.keys)
+    for entry in whole { addWhole(entry.path, tensor: entry.tensor, besideAdapters: adapted) }
     modules.sort { $0.path < $1.path }
+    remarkOnBiases()
+    remarkOnForeign()
+    remarkOnShapeless()
     remarkOnConfiguration()
   }
 
@@ -43,96 +63,126 @@ struct AdapterReading {
     return String(name.dropFirst(prefix.count)).replacing(".modules_to_save.default.", with: ".")
   }
 
+  /// The module's path and the part that a tensor is of it, or nil for a tensor that is not the method's.
+  ///
+  /// PEFT's names are `<module>.lora_A.weight`, `<module>.lora_magnitude_vector`; raw state dictionaries keep the adapter's name,
+  /// as in `<module>.lora_A.default.weight`. What all modules share has no path.
+  private func part(of name: String) -> (path: String, part: String, isBias: Bool)? {
+    let names = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard let index = names.lastIndex(where: { parts.contains(String($0)) }), names.count - index <= 3 else {
+      return nil
+    }
+    let isBias = names.last == "bias"
+    return (names[..<index].joined(separator: "."), String(names[index]), isBias)
+  }
+
   private mutating func skip(_ path: String, _ reason: String) {
     skippedModules.append(path)
     remarks.append(AdapterRemark(.notAnalysed, module: path, "\(path): \(reason)"))
   }
 
-  private mutating func addLoRA(_ path: String, _ tensors: [AdapterTensorRole: String]) {
-    if tensors[.magnitude] != nil { return skip(path, "a DoRA magnitude is known but not analysed yet") }
-    let isEmbedding = tensors[.embeddingA] != nil
-    guard let a = tensors[isEmbedding ? .embeddingA : .a], let b = tensors[isEmbedding ? .embeddingB : .b],
-      let aEntry = weights.tensors[a], let bEntry = weights.tensors[b]
-    else { return skip(path, "expected both lora_A and lora_B, found one of them") }
-    guard let format = aEntry.elementType.format, bEntry.elementType.format != nil else {
-      return skip(path, "tensors of type \(aEntry.elementType) are not read")
+  private mutating func addModule(_ path: String, _ tensors: [String: String], shared: [String: String]) {
+    let found = FoundTensors(
+      path: path, names: tensors, configuration: configuration, weights: weights, shared: shared)
+    guard let method = methods.first(where: { $0.owns(found) }) else {
+      return skip(path, "its tensors (\(tensors.keys.sorted().joined(separator: ", "))) are those of no method")
     }
-    guard aEntry.shape.count == 2, bEntry.shape.count == 2 else {
-      return skip(path, "expected matrices, found tensors of \(aEntry.shape.count) dimensions (a convolution?)")
+    do throws(UnfitModule) {
+      modules.append(try method.module(found))
+    } catch {
+      skip(path, error.reason)
     }
-    guard aEntry.shape[0] == bEntry.shape[1], (aEntry.shape + bEntry.shape).allSatisfy({ $0 > 0 }) else {
-      return skip(path, "lora_A of \(aEntry.shape) and lora_B of \(bEntry.shape) do not fit each other")
-    }
-    if tensors[.bias] != nil {
-      remarks.append(AdapterRemark(.notAnalysed, module: path, "\(path): the trained bias of lora_B is left out"))
-    }
-    let coarser = bEntry.elementType.format!.unitRoundoff > format.unitRoundoff ? bEntry.elementType.format! : format
-    modules.append(
-      AdapterFolder.Module(
-        path: path, content: .lora(a: a, b: b, isEmbedding: isEmbedding), rows: bEntry.shape[0],
-        columns: aEntry.shape[1], rank: aEntry.shape[0], format: coarser))
   }
 
-  private mutating func addWhole(_ path: String, tensor: String, besideLoRA: Set<String>) {
+  private mutating func addWhole(_ path: String, tensor: String, besideAdapters adapted: Set<String>) {
     // PEFT saves a copy of the base weight beside a trained embedding; it is no part of the update.
     if path.hasSuffix(".base_layer.weight") { return }
-    guard let entry = weights.tensors[tensor], path.hasSuffix(".weight") else {
+    guard let entry = weights.tensors[tensor] else { return }
+    if path.split(separator: ".").contains(where: { Self.allParts.contains(String($0)) }) {
+      return foreign.append(tensor)
+    }
+    guard path.hasSuffix(".weight") else {
+      if configuration.type == StoredWhole.type { return shapeless.append((tensor, entry.shape)) }
       remarks.append(AdapterRemark(.notAnalysed, "the tensor \(tensor) is no part of LoRA and is left out"))
       return
     }
     let module = String(path.dropLast(".weight".count))
-    if besideLoRA.contains(module) { return }
+    if adapted.contains(module) { return }
     if modules.contains(where: { $0.path == module }) {
       remarks.append(AdapterRemark(.notAnalysed, module: module, "the tensor \(tensor) stands twice and is left out"))
       return
     }
-    guard entry.shape.count == 2, entry.shape.allSatisfy({ $0 > 0 }), let format = entry.elementType.format else {
+    guard let whole = StoredWhole.module(module, tensor: tensor, entry) else {
+      return shapeless.append((tensor, entry.shape))
+    }
+    modules.append(whole)
+  }
+}
+
+// MARK: - Remarks
+
+extension AdapterReading {
+  /// The names of the tensors of all methods that none but them gives. MLX's `m` is too short for that.
+  private static let allParts = StoredMethods.all.reduce(into: Set<String>()) { $0.formUnion($1.parts) }.subtracting([
+    "m"
+  ])
+
+  private mutating func remarkOnForeign() {
+    guard let first = foreign.first else { return }
+    remarks.append(
+      AdapterRemark(
+        .notAnalysed, value: Double(foreign.count),
+        "\(foreign.count) tensors are those of another method than \(configuration.type), such as \(first)"))
+  }
+
+  private mutating func remarkOnBiases() {
+    for (part, paths) in biases {
+      let others = paths.count > 1 ? " (and so are those of \(paths.count - 1) more modules)" : ""
       remarks.append(
         AdapterRemark(
-          .notAnalysed, "the trained tensor \(tensor) of shape \(entry.shape) is no matrix and has no spectrum"))
+          .notAnalysed, module: paths[0], "\(paths[0]): the trained bias of \(part) is left out\(others)"))
+    }
+  }
+
+  /// Every norm and bias of a whole model lacks a spectrum; of an adapter, each one is worth a word.
+  private mutating func remarkOnShapeless() {
+    if configuration.type == StoredWhole.type, let first = shapeless.first {
+      remarks.append(
+        AdapterRemark(
+          .notAnalysed, value: Double(shapeless.count),
+          "\(shapeless.count) tensor\(shapeless.count == 1 ? " is no matrix of numbers and has" : "s are no matrices of numbers and have") "
+            + "no spectrum, such as \(first.name) of shape \(first.shape)"))
       return
     }
-    let isEmbedding = AdapterFolder.isEmbedding(named: String(module.split(separator: ".").last ?? ""))
-    modules.append(
-      AdapterFolder.Module(
-        path: module, content: .saved(tensor, isEmbedding: isEmbedding), rows: entry.shape[isEmbedding ? 1 : 0],
-        columns: entry.shape[isEmbedding ? 0 : 1], rank: nil, format: format))
+    for (name, shape) in shapeless {
+      remarks.append(
+        AdapterRemark(.notAnalysed, "the trained tensor \(name) of shape \(shape) is no matrix and has no spectrum"))
+    }
   }
 
   private mutating func remarkOnConfiguration() {
     let adapted = modules.filter { $0.rank != nil }
-    let offConfig = adapted.filter { $0.rank != configuration.rank(of: $0.path) }
+    let offConfig = adapted.filter { $0.reportedRank != $0.rank }
     if let first = offConfig.first {
       remarks.append(
         AdapterRemark(
           .rankOffConfiguration, value: Double(first.rank!),
           "\(offConfig.count) of \(adapted.count) modules have another rank than the configuration says: \(first.path) has "
-            + "rank \(first.rank!), the configuration gives it \(configuration.rank(of: first.path)). Its scaling is taken "
+            + "rank \(first.rank!), the configuration gives it \(first.configuredRank!). Its scaling is taken "
             + "from the configuration; check that configuration and weights belong together"))
     }
+    guard methods.contains(where: { $0.fields.alpha != nil }) else { return }
     if !configuration.statesAlpha {
-      remarks.append(
-        AdapterRemark(
-          .alphaIsMissing,
-          "lora_alpha is missing from the configuration; PEFT's default, 8, is taken. Every norm scales with it"))
+      remarks.append(AdapterRemark(.alphaIsMissing, configuration.missingAlpha))
     }
-    let silenced = adapted.filter { configuration.alpha(of: $0.path) == 0 }
+    let silenced = adapted.filter { $0.scaling == 0 }
     if !silenced.isEmpty {
       remarks.append(
         AdapterRemark(
           .alphaIsZero, value: 0,
-          "lora_alpha is 0 for \(silenced.count) of \(adapted.count) modules, so their update is zero whatever was trained. "
-            + "Some checkpoint mergers write it when they lack the training's metadata; restore the α of the training"))
+          "\(configuration.alphaName) is 0 for \(silenced.count) of \(adapted.count) modules, so their update is zero whatever "
+            + "was trained. Some checkpoint mergers write it when they lack the training's metadata; restore the α of the "
+            + "training"))
     }
   }
-}
-
-extension AdapterFolder {
-  /// True for names that model families give their embeddings. A whole weight does not say what layer it belongs to.
-  package static func isEmbedding(named name: String) -> Bool { embeddingNames.contains(name) }
-
-  private static let embeddingNames: Set<String> = [
-    "embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "tok_embeddings", "word_embeddings",
-    "position_embeddings", "token_type_embeddings", "shared",
-  ]
 }

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Weights
 
 /// DoRA (Liu et al. 2024, section 4): W_eff = diag(m ⊘ c)·V with V = W₀ + s·B·A and c the norms of V's rows, one an output.
 ///
@@ -71,4 +72,139 @@ package struct DoRA<S: TransformerScalar>: AdaptedWeight {
     S.kernels.rowNorms(weight.elements, weight.rows, weight.columns, &norms)
     return norms
   }
+}
+
+// MARK: - As a state of training
+
+/// What DoRA has made of a weight: W_eff = diag(g)·V with V = W₀ + Δ, g = m ⊘ c and c the norms of V's rows.
+///
+/// Δ = s·B·A, or s·(B·A − B₀·A₀) where s·B₀·A₀ was taken out of the base at the start.
+package struct DoRAWeight: StoredWeight {
+  package var factors: LoRAFactors
+  package var magnitude: [Double]
+  /// B₀ and A₀ where the base is W₀ − s·B₀·A₀.
+  package var taken: LoRAFactors?
+
+  package init(factors: LoRAFactors, magnitude: [Double], taken: LoRAFactors? = nil) {
+    self.factors = factors
+    self.magnitude = magnitude
+    self.taken = taken
+  }
+
+  /// Δ.
+  private var direction: LowRankProduct { taken.map { factors.difference(from: $0) } ?? factors.product }
+
+  /// g over the weight V: 1 where a row is zero, which no gain changes.
+  private func gains(over v: Matrix<Double>) throws(LinearAlgebraError) -> [Double] {
+    zip(magnitude, try v.transposedCopy().columnNorms()).map { $1 > 0 ? $0 / $1 : 1 }
+  }
+
+  /// g·Δ as factors, with the gains on the left.
+  private func scaledDirection(_ g: [Double]) -> LowRankProduct {
+    LowRankProduct(left: direction.left.scalingRows(by: g), right: direction.right)
+  }
+
+  /// With g₀ and Δ₀ of the earlier state (1 and 0 for W₀): (g − g₀)·W₀, and g·Δ − g₀·Δ₀, of which no term is larger than the change
+  /// itself.
+  private func terms(
+    from earlier: DoRAWeight?, over base: any PretrainedWeight
+  ) throws -> (magnitude: Matrix<Double>, direction: LowRankProduct) {
+    let weight = try base.matrix()
+    let g = try gains(over: weight + direction.dense())
+    let now = scaledDirection(g)
+    guard let earlier else { return (weight.scalingRows(by: g.map { $0 - 1 }), now) }
+    let g0 = try earlier.gains(over: weight + earlier.direction.dense())
+    let before = earlier.scaledDirection(g0)
+    let magnitude = weight.scalingRows(by: zip(g, g0).map { $0 - $1 })
+    return (magnitude, Self.difference(now, before))
+  }
+
+  private static func difference(_ now: LowRankProduct, _ before: LowRankProduct) -> LowRankProduct {
+    if before.left.elements.allSatisfy({ $0 == 0 }) || before.right.elements.allSatisfy({ $0 == 0 }) { return now }
+    guard now.terms == before.terms else {
+      return LowRankProduct(
+        left: .sideBySide([now.left, before.left.scaled(by: -1)]), right: .stacked([now.right, before.right]))
+    }
+    return LowRankProduct(
+      left: .sideBySide([now.left - before.left, before.left]), right: .stacked([now.right, now.right - before.right]))
+  }
+
+  package func change(
+    from earlier: (any StoredWeight)?, over base: any PretrainedWeight
+  ) throws -> ModuleUpdate? {
+    guard earlier == nil || earlier is DoRAWeight else { return nil }
+    let terms = try terms(from: earlier as? DoRAWeight, over: base)
+    let rounding = euclideanNorm(try roundings(from: earlier).flatMap { [$0.factors, $0.magnitude] })
+    return ModuleUpdate(content: dense(terms.magnitude + terms.direction.dense()), roundingNorm: rounding)
+  }
+
+  package func parts(
+    from earlier: (any StoredWeight)?, over base: any PretrainedWeight
+  ) throws -> [(part: UpdatePart, update: ModuleUpdate)] {
+    guard earlier == nil || earlier is DoRAWeight else { return [] }
+    let terms = try terms(from: earlier as? DoRAWeight, over: base)
+    let roundings = try roundings(from: earlier)
+    return [
+      (
+        .magnitude,
+        ModuleUpdate(
+          content: dense(terms.magnitude), roundingNorm: euclideanNorm(roundings.map(\.magnitude)), reach: .rowScaling)
+      ),
+      (
+        .direction,
+        ModuleUpdate(content: .factored(terms.direction), roundingNorm: euclideanNorm(roundings.map(\.factors)))
+      ),
+    ]
+  }
+
+  /// Row i of W_eff has the norm mᵢ.
+  private func dense(_ change: Matrix<Double>) -> ModuleUpdate.Content {
+    .dense(change, laterNorm: euclideanNorm(magnitude))
+  }
+
+  /// The rms norms of what rounding the stored tensors does to W_eff, and to the earlier one: that of s·B·A, and η·‖m‖, since rounding
+  /// mᵢ by η·|mᵢ| moves row i, whose direction has the norm 1, by as much. The gains are near 1.
+  private func roundings(
+    from earlier: (any StoredWeight)?
+  ) throws(LinearAlgebraError) -> [(factors: Double, magnitude: Double)] {
+    let states = [self] + ((earlier as? DoRAWeight).map { [$0] } ?? [])
+    return try states.map { state throws(LinearAlgebraError) in
+      (try state.factors.roundingNorm(), state.factors.format.rmsRounding * euclideanNorm(state.magnitude))
+    }
+  }
+}
+
+// MARK: - On disk
+
+/// DoRA's tensors in PEFT's form: LoRA's, and `lora_magnitude_vector`, one number an output.
+package enum StoredDoRA: StoredMethod {
+  package static let type = "LORA"
+  package static let method = AdapterMethod.dora
+  package static let parts = StoredLoRA.parts.union(["lora_magnitude_vector"])
+
+  package static func owns(_ found: FoundTensors) -> Bool {
+    found.names["lora_magnitude_vector"] != nil || found.configuration.usesDoRA
+  }
+
+  package static func module(_ found: FoundTensors) throws(UnfitModule) -> AdapterFolder.Module {
+    var module = try StoredLoRA.module(found)
+    let magnitude = try found.shape("lora_magnitude_vector", axes: 1)
+    guard magnitude == [module.rows] else {
+      throw UnfitModule("expected \(module.rows!) magnitudes, one an output, found \(magnitude)")
+    }
+    module.stored = StoredForm(Self.self)
+    return module
+  }
+
+  package static func weight(
+    of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
+  ) throws(FileError) -> any StoredWeight {
+    DoRAWeight(
+      factors: try StoredLoRA.factors(of: module, in: folder),
+      magnitude: try folder.values("lora_magnitude_vector", of: module))
+  }
+
+  package static func isUntrained(
+    _ module: AdapterFolder.Module, in folder: AdapterFolder
+  ) throws(FileError) -> Bool { false }
 }

@@ -35,3 +35,81 @@ package struct FullFineTuning<S: TransformerScalar>: AdaptedWeight {
     Matrix(Matrix<S>(rows: rows, columns: columns, elements: parameters))
   }
 }
+
+// MARK: - As a state of training
+
+/// A whole weight as training left it.
+package struct WholeWeight: StoredWeight {
+  package var matrix: Matrix<Double>
+  package var format: FloatFormat
+
+  package init(matrix: Matrix<Double>, format: FloatFormat) {
+    self.matrix = matrix
+    self.format = format
+  }
+
+  package func change(
+    from earlier: (any StoredWeight)?, over base: any PretrainedWeight
+  ) throws -> ModuleUpdate? {
+    let rounding = try format.rmsRounding * matrix.frobeniusNorm()
+    guard let earlier else { return try .whole(from: base.matrix(), to: matrix, roundings: [rounding]) }
+    guard let earlier = earlier as? WholeWeight else { return nil }
+    let before = try earlier.format.rmsRounding * earlier.matrix.frobeniusNorm()
+    return try .whole(from: earlier.matrix, to: matrix, roundings: [rounding, before])
+  }
+}
+
+// MARK: - On disk
+
+/// Whole weights: those of `modules_to_save` beside an adapter, or all of a model's after full fine-tuning.
+package enum StoredWhole: StoredMethod {
+  /// No `peft_type`: those are upper case.
+  package static let type = "whole weights"
+  package static let method = AdapterMethod.full
+  package static let parts: Set<String> = []
+  package static let fields = ConfigurationFields(rank: nil, alpha: nil, start: nil, hasPatterns: false)
+
+  package static func module(_ found: FoundTensors) throws(UnfitModule) -> AdapterFolder.Module {
+    throw UnfitModule("expected a whole weight, found parts of one")
+  }
+
+  /// The module whose weight a tensor is; nil for one that is no matrix of numbers.
+  static func module(_ path: String, tensor: String, _ entry: CollectedTensor) -> AdapterFolder.Module? {
+    guard entry.shape.count == 2, entry.shape.allSatisfy({ $0 > 0 }), let format = entry.elementType.format else {
+      return nil
+    }
+    let isEmbedding = AdapterFolder.isEmbedding(named: String(path.split(separator: ".").last ?? ""))
+    return AdapterFolder.Module(
+      path: path, stored: StoredForm(Self.self), tensors: ["weight": tensor], rows: entry.shape[isEmbedding ? 1 : 0],
+      columns: entry.shape[isEmbedding ? 0 : 1], format: format, isEmbedding: isEmbedding)
+  }
+
+  package static func weight(
+    of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
+  ) throws(FileError) -> any StoredWeight {
+    let stored = try matrix(of: module, in: folder)
+    // A model stores its layers as its base does: where that is input × output (Conv1D), so is this.
+    let isTransposed = match.isTransposed && !module.isEmbedding
+    return WholeWeight(matrix: isTransposed ? stored.transposedCopy() : stored, format: module.format)
+  }
+
+  /// The weight, output × input.
+  static func matrix(of module: AdapterFolder.Module, in folder: AdapterFolder) throws(FileError) -> Matrix<Double> {
+    let stored = try folder.matrix("weight", of: module)
+    return module.isEmbedding ? stored.transposedCopy() : stored
+  }
+
+  package static func isUntrained(
+    _ module: AdapterFolder.Module, in folder: AdapterFolder
+  ) throws(FileError) -> Bool { false }
+}
+
+extension AdapterFolder {
+  /// True for names that model families give their embeddings. A whole weight does not say what layer it belongs to.
+  package static func isEmbedding(named name: String) -> Bool { embeddingNames.contains(name) }
+
+  private static let embeddingNames: Set<String> = [
+    "embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "tok_embeddings", "word_embeddings",
+    "position_embeddings", "token_type_embeddings", "shared",
+  ]
+}

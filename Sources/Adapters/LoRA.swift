@@ -27,6 +27,11 @@ package struct LoRAFactors: Equatable, Sendable {
   package var scaling: Double
   /// How the factors are stored, which decides how finely they can move.
   package var format: FloatFormat
+  /// Which updates the method could have made at all.
+  package var reach = UpdateReach.everything
+  /// √(Σ of the squared norms of what moving every stored number by itself, alone, moves in B·A); nil where B and A are what is stored,
+  /// so that it is √(2·Σᵢ‖bᵢ‖²‖aᵢ‖²).
+  package var sensitivity: Double?
 
   package init(b: Matrix<Double>, a: Matrix<Double>, scaling: Double, format: FloatFormat) {
     precondition(b.columns == a.rows, "B has a column for each row of A")
@@ -50,6 +55,9 @@ package struct LoRAFactors: Equatable, Sendable {
   /// large common part is never formed, so nothing cancels.
   package func difference(from start: LoRAFactors) -> LowRankProduct {
     if start.isZero { return product }
+    if scaling == start.scaling, case .frozenRows(a) = reach, a == start.a {
+      return LowRankProduct(left: (b - start.b).scaled(by: scaling), right: a)
+    }
     guard rank == start.rank, scaling == start.scaling else {
       return LowRankProduct(
         left: .sideBySide([b.scaled(by: scaling), start.b.scaled(by: -start.scaling)]), right: .stacked([a, start.a]))
@@ -62,32 +70,63 @@ package struct LoRAFactors: Equatable, Sendable {
   /// The rms Frobenius norm of what rounding the factors to their format does to s·B·A: s·η·√(2·Σᵢ‖bᵢ‖²‖aᵢ‖²) with
   /// η = 0.425·u, the rms relative rounding error of a number under a logarithmic distribution.
   package func roundingNorm() throws(LinearAlgebraError) -> Double {
-    let lengths = zip(try b.columnNorms(), try a.transposedCopy().columnNorms()).map { $0 * $1 }
-    return abs(scaling) * format.rmsRounding * euclideanNorm(lengths + lengths)
+    if let sensitivity { return abs(scaling) * format.rmsRounding * sensitivity }
+    return abs(scaling) * format.rmsRounding * 2.0.squareRoot() * (try termsNorm())
   }
 
-  /// The module's path and the tensor's role, or nil for a tensor that is not LoRA's.
-  ///
-  /// PEFT's names are `<module>.lora_A.weight`, `<module>.lora_embedding_A`, `<module>.lora_magnitude_vector`; raw state
-  /// dictionaries keep the adapter's name, as in `<module>.lora_A.default.weight`.
-  static func role(of name: String) -> (path: String, role: AdapterTensorRole)? {
-    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-    guard let index = parts.lastIndex(where: { roles[String($0)] != nil }), index > 0, parts.count - index <= 3 else {
-      return nil
-    }
-    let role = parts.last == "bias" ? .bias : roles[String(parts[index])]!
-    return (parts[..<index].joined(separator: "."), role)
+  /// √(Σᵢ‖bᵢ‖²‖aᵢ‖²).
+  func termsNorm() throws(LinearAlgebraError) -> Double {
+    euclideanNorm(zip(try b.columnNorms(), try a.transposedCopy().columnNorms()).map { $0 * $1 })
   }
-
-  private static let roles: [String: AdapterTensorRole] = [
-    "lora_A": .a, "lora_B": .b, "lora_embedding_A": .embeddingA, "lora_embedding_B": .embeddingB,
-    "lora_magnitude_vector": .magnitude,
-  ]
 }
 
-/// What a tensor of an adapter file is for its module.
-enum AdapterTensorRole: Equatable, Sendable {
-  case a, b, embeddingA, embeddingB, magnitude, bias
+// MARK: - As a state of training
+
+extension LoRAFactors: StoredWeight {
+
+  /// The change of the product alone. Where a part of the base moved into the factors, `AdapterStart` knows what W₀ is.
+  package func change(
+    from earlier: (any StoredWeight)?, over base: any PretrainedWeight
+  ) throws -> ModuleUpdate? {
+    guard let earlier else { return try .sincePretraining(self, start: .pretrained) }
+    return try (earlier as? LoRAFactors).map { earlier throws in try .between(earlier, self) }
+  }
+}
+
+// MARK: - On disk
+
+/// LoRA's tensors in PEFT's form: `lora_A` of r × columns and `lora_B` of rows × r, for embeddings `lora_embedding_A` and `…_B`.
+package enum StoredLoRA: StoredMethod {
+  package static let type = "LORA"
+  package static let method = AdapterMethod.lora
+  package static let parts: Set = ["lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"]
+
+  package static func module(_ found: FoundTensors) throws(UnfitModule) -> AdapterFolder.Module {
+    let isEmbedding = found.names["lora_embedding_A"] != nil
+    let (aName, bName) = isEmbedding ? ("lora_embedding_A", "lora_embedding_B") : ("lora_A", "lora_B")
+    guard found.names[aName] != nil, found.names[bName] != nil else {
+      throw UnfitModule("expected both lora_A and lora_B, found one of them")
+    }
+    let (a, b) = (try found.shape(aName), try found.shape(bName))
+    guard a[0] == b[1], (a + b).allSatisfy({ $0 > 0 }) else {
+      throw UnfitModule("lora_A of \(a) and lora_B of \(b) do not fit each other")
+    }
+    var module = found.module(
+      Self.self, rows: b[0], columns: a[1], rank: a[0], scaling: found.configuration.scaling(of: found.path))
+    module.isEmbedding = isEmbedding
+    return module
+  }
+
+  package static func weight(
+    of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
+  ) throws(FileError) -> any StoredWeight { try factors(of: module, in: folder) }
+
+  /// The two factors of a module.
+  static func factors(of module: AdapterFolder.Module, in folder: AdapterFolder) throws(FileError) -> LoRAFactors {
+    let (a, b) = module.isEmbedding ? ("lora_embedding_A", "lora_embedding_B") : ("lora_A", "lora_B")
+    let right = try folder.matrix(a, of: module)
+    return LoRAFactors(b: try folder.matrix(b, of: module), a: right, scaling: module.scaling!, format: module.format)
+  }
 }
 
 extension FloatFormat {

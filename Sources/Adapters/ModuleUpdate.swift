@@ -18,7 +18,7 @@ package struct ModuleUpdate: Sendable {
 }
 
 /// The set of updates that a method can reach, whatever it learns: what its energies and angles are held against.
-package enum UpdateReach: Sendable {
+package enum UpdateReach: Equatable, Sendable {
   /// No direction is barred for good.
   case everything
   /// The rows stay in the span of these frozen rows, r × columns: LoRA-FA's A₀, MiSS's T, VeRA's A.
@@ -74,12 +74,12 @@ extension ModuleUpdate {
   {
     switch start {
     case .pretrained:
-      return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm())
+      return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm(), reach: now.reach)
     case .factors(let first, _, let residual, let isRecomputed):
       let rounding = [try now.roundingNorm(), try first.roundingNorm(), isRecomputed ? residual ?? 0 : 0]
       return ModuleUpdate(
         content: .factored(now.difference(from: first)), roundingNorm: euclideanNorm(rounding),
-        residualRoundingNorm: residual)
+        residualRoundingNorm: residual, reach: now.reach)
     case .unknown: return nil
     }
   }
@@ -92,7 +92,7 @@ extension ModuleUpdate {
     case .factors(_, isSubtracted: true, _, _): return try sinceInitialization(now, start: start)
     case .unknown(isSubtracted: true): return nil
     case .pretrained, .factors, .unknown:
-      return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm())
+      return ModuleUpdate(content: .factored(now.product), roundingNorm: try now.roundingNorm(), reach: now.reach)
     }
   }
 
@@ -100,7 +100,14 @@ extension ModuleUpdate {
   package static func between(_ before: LoRAFactors, _ now: LoRAFactors) throws(LinearAlgebraError) -> ModuleUpdate {
     ModuleUpdate(
       content: .factored(now.difference(from: before)),
-      roundingNorm: euclideanNorm([try now.roundingNorm(), try before.roundingNorm()]))
+      roundingNorm: euclideanNorm([try now.roundingNorm(), try before.roundingNorm()]), reach: now.reach)
+  }
+
+  /// The same update of a method that reaches no more than `reach`.
+  package func reaching(_ reach: UpdateReach) -> ModuleUpdate {
+    var copy = self
+    copy.reach = reach
+    return copy
   }
 
   /// This update less an earlier one with the same reference, both of factors.
@@ -109,7 +116,7 @@ extension ModuleUpdate {
     let difference = LowRankProduct(
       left: .sideBySide([a.left, b.left.scaled(by: -1)]), right: .stacked([a.right, b.right]))
     return ModuleUpdate(
-      content: .factored(difference), roundingNorm: euclideanNorm([roundingNorm, earlier.roundingNorm]))
+      content: .factored(difference), roundingNorm: euclideanNorm([roundingNorm, earlier.roundingNorm]), reach: reach)
   }
 
   /// The difference of two whole weights. `roundings` are η·‖W‖_F of those of the two that were stored by training.

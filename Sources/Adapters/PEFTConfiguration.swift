@@ -6,7 +6,8 @@ import Weights
 package struct PEFTConfiguration: Equatable, Sendable {
   /// How the adapter began, from `init_lora_weights`.
   package enum Initialization: Equatable, Sendable {
-    /// The product B·A is zero at step 0 and the base is untouched (`true`, `gaussian`, `eva`, `orthogonal`, `mica`).
+    /// The update is zero at step 0 and the base is untouched (`true`, `gaussian`, `eva`, `orthogonal`, `mica`, `bat`, `mini`,
+    /// `lycoris`).
     case zero
     /// The leading part of the weight moved into the adapter, by an exact SVD: reproducible from the base.
     case pissa
@@ -27,22 +28,31 @@ package struct PEFTConfiguration: Equatable, Sendable {
 
   /// `LORA`, `VERA`, `IA3`, …
   package var type: String
-  package var rank: Int
-  package var alpha: Double
-  /// False where the file leaves α out; then PEFT's default, 8, is taken.
-  package var statesAlpha: Bool
-  package var usesRankStabilization: Bool
-  package var usesDoRA: Bool
-  package var isFanInFanOut: Bool
-  package var initialization: Initialization
+  /// `r`; of AdaLoRA `init_r`, the rank that it began with.
+  package var rank = 8
+  package var alpha = 8.0
+  /// False where the file leaves α out; then the default of who wrote it is taken.
+  package var statesAlpha = false
+  /// s itself, where the file states that and no α (MLX).
+  package var statedScaling: Double?
+  package var usesRankStabilization = false
+  package var usesDoRA = false
+  package var isFanInFanOut = false
+  package var initialization = Initialization.zero
+  /// The word for the start as it is written, which names variants of MiSS.
+  package var startName: String?
   /// Patterns in the file's order: the first that matches a module decides.
-  package var rankPattern: [Pattern]
-  package var alphaPattern: [Pattern]
-  package var modulesToSave: [String]
+  package var rankPattern: [Pattern] = []
+  package var alphaPattern: [Pattern] = []
+  package var modulesToSave: [String] = []
+  /// The parameters that are no layers' weights, such as those that hold all experts, by the ends of their names.
+  package var targetParameters: [String] = []
   /// As written: a hub id, or a path of the machine that trained.
   package var baseModel: String?
   /// True where `layer_replication` builds the model from repeated layers of the base.
-  package var replicatesLayers: Bool
+  package var replicatesLayers = false
+
+  init(type: String) { self.type = type }
 
   /// One entry of `rank_pattern` or `alpha_pattern`: a regular expression for the end of a module's path.
   package struct Pattern: Equatable, Sendable {
@@ -59,38 +69,53 @@ package struct PEFTConfiguration: Equatable, Sendable {
 extension PEFTConfiguration {
   /// Reads `adapter_config.json`.
   ///
+  /// - Parameter type: of the adapter, for a file that has no `peft_type`.
   /// - Throws: `FileError` where the file cannot be opened, is no JSON, or a field that decides the update has no usable value.
-  package init(path: String) throws(FileError) {
+  package init(path: String, type stated: String? = nil) throws(FileError) {
     let json = try JSONValue(contentsOf: path, allowingNonFinite: true)
     guard json.object != nil else {
       throw FileError(.badContent, path: path, "expected a JSON object, found another kind of value")
     }
     let fields = Fields(json: json, path: path)
-    type = try fields.string("peft_type").map { $0.uppercased() } ?? ""
-    guard !type.isEmpty else {
+    type = if let stated { stated } else { try fields.string("peft_type").map { $0.uppercased() } ?? "" }
+    if type.isEmpty {
       throw FileError(
         .badContent, path: path, object: "peft_type", "expected the name of a PEFT method, found none",
         remedy: "Pass a folder written by PEFT's save_pretrained")
     }
-    rank = try fields.int("r") ?? 8
-    statesAlpha = json["lora_alpha"].map { !$0.isNull } ?? false
-    alpha = try fields.number("lora_alpha") ?? 8
+    let known = StoredMethods.of(type: type).first?.fields ?? ConfigurationFields()
+    if let name = known.rank { rank = try fields.int(name) ?? known.defaultRank }
+    if let name = known.alpha {
+      statesAlpha = json[name].map { !$0.isNull } ?? false
+      alpha = try fields.number(name) ?? 8
+    }
     usesRankStabilization = try fields.bool("use_rslora")
     usesDoRA = try fields.bool("use_dora")
     isFanInFanOut = try fields.bool("fan_in_fan_out")
-    initialization = Self.initialization(json["init_lora_weights"] ?? .bool(true))
-    rankPattern = try fields.pattern("rank_pattern")
-    alphaPattern = try fields.pattern("alpha_pattern")
+    if let name = known.start {
+      initialization = Self.initialization(json[name] ?? .bool(true))
+      startName = json[name]?.string?.lowercased()
+    }
+    if known.hasPatterns {
+      rankPattern = try fields.pattern("rank_pattern")
+      alphaPattern = try fields.pattern("alpha_pattern")
+    }
     modulesToSave = json["modules_to_save"]?.array?.compactMap(\.string) ?? []
+    targetParameters = json["target_parameters"]?.array?.compactMap(\.string) ?? []
     baseModel = json["base_model_name_or_path"]?.string
     replicatesLayers = json["layer_replication"]?.array?.isEmpty == false
-    if type == "LORA", let wrong = rankPattern.first(where: { $0.value < 1 || $0.value != $0.value.rounded() }) {
+    try requirePositiveRanks(known, path: path)
+  }
+
+  private func requirePositiveRanks(_ known: ConfigurationFields, path: String) throws(FileError) {
+    guard let name = known.rank, !StoredMethods.of(type: type).isEmpty else { return }
+    if let wrong = rankPattern.first(where: { $0.value < 1 || $0.value != $0.value.rounded() }) {
       throw FileError(
         .badContent, path: path, object: "rank_pattern",
         "expected positive whole numbers, found \(wrong.value) for \(FileError.quoted(wrong.expression))")
     }
-    if type == "LORA", rank < 1 {
-      throw FileError(.badContent, path: path, object: "r", "expected a positive whole number, found \(rank)")
+    if rank < 1 {
+      throw FileError(.badContent, path: path, object: name, "expected a positive whole number, found \(rank)")
     }
   }
 
@@ -98,7 +123,7 @@ extension PEFTConfiguration {
     if let isDefault = value.bool { return isDefault ? .zero : .other("random") }
     return switch value.string?.lowercased() {
     case nil: value.isNull ? .zero : .other(value.text())
-    case "gaussian", "eva", "orthogonal", "mica", "true": .zero
+    case "gaussian", "eva", "orthogonal", "mica", "true", "bat", "mini", "lycoris": .zero
     case "pissa": .pissa
     case let name? where name.hasPrefix("pissa_niter_") || ["olora", "corda", "lora_ga", "loftq"].contains(name):
       .subtracted(name)
@@ -173,6 +198,7 @@ extension PEFTConfiguration {
 
   /// s of ΔW = s·B·A: α/r, or α/√r where ranks are stabilised (rsLoRA), with the patterns' α and r.
   package func scaling(of path: String) -> Double {
+    if let statedScaling { return statedScaling }
     let r = Double(rank(of: path))
     return alpha(of: path) / (usesRankStabilization ? r.squareRoot() : r)
   }
@@ -180,6 +206,26 @@ extension PEFTConfiguration {
   /// The α that the configuration gives the module at this path.
   package func alpha(of path: String) -> Double {
     Self.first(of: alphaPattern, matching: path) ?? alpha
+  }
+
+  /// True where this type of adapter has an α, and the file states no scaling in its place.
+  package var hasAlpha: Bool {
+    statedScaling == nil && StoredMethods.of(type: type).contains { $0.fields.alpha != nil }
+  }
+
+  /// What this type of adapter calls the start.
+  package var startField: String {
+    StoredMethods.of(type: type).compactMap { $0.fields.start }.first ?? "init_lora_weights"
+  }
+
+  /// What this type of adapter calls α.
+  var alphaName: String { StoredMethods.of(type: type).compactMap { $0.fields.alpha }.first ?? "lora_alpha" }
+
+  /// What is to be said where α is missing.
+  var missingAlpha: String {
+    statedScaling == nil
+      ? "\(alphaName) is missing from the configuration; PEFT's default, 8, is taken. Every norm scales with it"
+      : "the scale is missing from the configuration; MLX's default, \(statedScaling!), is taken. Every norm scales with it"
   }
 
   private static func wholeExpression(_ expression: String) -> String { "^(.*\\.)?(\(expression))$" }

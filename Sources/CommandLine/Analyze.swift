@@ -166,11 +166,11 @@ struct Analyze: ParsableCommand {
   }
 }
 
-/// The methods that `--method` can state: those whose files are read, but for whole weights, which say so themselves.
+/// The methods that `--method` can state.
 struct StatedMethod: ExpressibleByArgument, CaseIterable {
   let method: AdapterMethod
 
-  static let allCases = AdapterMethod.allCases.filter { ![.full, .dora].contains($0) }.map(StatedMethod.init(method:))
+  static let allCases = AdapterMethod.statable.map(StatedMethod.init(method:))
 
   init(method: AdapterMethod) { self.method = method }
 

@@ -55,7 +55,8 @@ extension Finding {
   /// One finding per step at which updates are still exactly zero although training has begun.
   package static func zeroUpdates(in rows: [SpectrumRow]) -> [Finding] {
     let sincePretraining = rows.filter {
-      $0.delta == .pretrained && $0.step > 0 && $0.method != AdapterMethod.full.rawValue
+      // A module that AdaLoRA has cut to rank 0 has no update for a reason.
+      $0.delta == .pretrained && $0.step > 0 && $0.method != AdapterMethod.full.rawValue && $0.metrics[.rank] != 0
     }
     return Dictionary(grouping: sincePretraining, by: \.step).sorted { $0.key < $1.key }.compactMap { step, rows in
       let zero = rows.count { $0.metrics[.frobeniusNorm] == 0 }

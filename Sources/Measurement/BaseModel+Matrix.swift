@@ -9,3 +9,32 @@ extension BaseModel {
     return try tensor.rectangle(rows: 0..<tensor.rows, columns: 0..<tensor.columns)
   }
 }
+
+/// The base weight of a module, read when something first needs it.
+final class LazyBaseWeight: PretrainedWeight {
+  private let base: BaseModel
+  private let match: ModuleMatcher.Match
+  private var weight: Matrix<Double>?
+
+  init(_ base: BaseModel, _ match: ModuleMatcher.Match) {
+    self.base = base
+    self.match = match
+  }
+
+  func matrix() throws -> Matrix<Double> {
+    if let weight { return weight }
+    let read = try base.matrix(match)
+    weight = read
+    return read
+  }
+
+  func weightBehindNorm() throws -> (weight: Matrix<Double>, gains: [Double], offset: Double) {
+    guard let norm = match.norm else { preconditionFailure("no norm was matched") }
+    var alone = match
+    alone.norm = nil
+    return (try base.matrix(alone), try base.readFinite(norm.tensor, as: Double.self), norm.offset)
+  }
+
+  /// Gives the memory back until the weight is asked for again.
+  func forget() { weight = nil }
+}

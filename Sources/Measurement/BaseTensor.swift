@@ -23,6 +23,15 @@ struct BaseTensor: MatrixSource {
         .badContent, path: base.path, object: "tensor " + FileError.quoted(match.tensor),
         "expected a matrix, found shape \(shape)")
     }
+    for name in match.stacked {
+      let below = try base.shape(of: name)
+      guard below.count == 2, below[1] == shape[1], !match.isTransposed else {
+        throw FileError(
+          .badContent, path: base.path, object: "tensor " + FileError.quoted(name),
+          "expected \(shape[1]) columns, as \(match.tensor) has, found shape \(below)")
+      }
+      shape[0] += below[0]
+    }
     (rows, columns) = match.isTransposed ? (shape[1], shape[0]) : (shape[0], shape[1])
     gains = try match.norm.map { norm throws(FileError) in
       try base.readFinite(norm.tensor, as: Double.self).map { norm.offset + $0 }
@@ -40,7 +49,7 @@ struct BaseTensor: MatrixSource {
   /// The whole weight, in the narrowest type that holds it exactly.
   func compact() throws(FileError) -> CompactMatrix {
     let format = try base.entry(match.tensor).elementType.format
-    guard gains == nil, match.expert == nil, format != nil, format != .float64 else {
+    guard gains == nil, match.expert == nil, match.stacked.isEmpty, format != nil, format != .float64 else {
       return CompactMatrix(try rectangle(rows: 0..<rows, columns: 0..<columns))
     }
     let (rows, columns, values) = try base.readMatrix(match.tensor, as: Float.self)
@@ -50,7 +59,7 @@ struct BaseTensor: MatrixSource {
 
   /// ‖W‖_F in bounded memory.
   func frobeniusNorm() throws(FileError) -> Double {
-    if gains == nil, match.expert == nil { return try base.frobeniusNorm(of: match.tensor) }
+    if gains == nil, match.expert == nil, match.stacked.isEmpty { return try base.frobeniusNorm(of: match.tensor) }
     var sum = 0.0
     let height = max(1, (1 << 17) / max(1, columns))
     for start in stride(from: 0, to: rows, by: height) {
@@ -60,6 +69,7 @@ struct BaseTensor: MatrixSource {
   }
 
   func rectangle(rows rowRange: Range<Int>, columns columnRange: Range<Int>) throws(FileError) -> Matrix<Double> {
+    guard match.stacked.isEmpty else { return try stackedRectangle(rows: rowRange, columns: columnRange) }
     let (down, across) = match.isTransposed ? (columnRange, rowRange) : (rowRange, columnRange)
     let first = match.expert.map { $0 * (match.isTransposed ? columns : rows) } ?? 0
     let values = try base.readRectangle(
@@ -69,6 +79,24 @@ struct BaseTensor: MatrixSource {
     if let gains { result.scaleColumns(by: Array(gains[columnRange])) }
     return result
   }
+
+  /// The rectangle of a weight that several tensors hold, one below the other.
+  private func stackedRectangle(
+    rows rowRange: Range<Int>, columns columnRange: Range<Int>
+  ) throws(FileError) -> Matrix<Double> {
+    var values: [Double] = []
+    var first = 0
+    for name in [match.tensor] + match.stacked {
+      let height = try base.shape(of: name)[0]
+      let part = rowRange.clamped(to: first..<first + height)
+      if !part.isEmpty {
+        values += try base.readRectangle(
+          name, rows: part.lowerBound - first..<part.upperBound - first, columns: columnRange)
+      }
+      first += height
+    }
+    return Matrix(rows: rowRange.count, columns: columnRange.count, elements: values)
+  }
 }
 
 extension BaseModel {
@@ -77,23 +105,20 @@ extension BaseModel {
     _ name: String, rows: Range<Int>, columns: Range<Int>
   ) throws(FileError) -> [Double] {
     let file = try file(holding: name)
-    let entry = try file.entry(name)
-    guard let format = entry.elementType.format else { return try file.readFinite(name, as: Double.self) }
-    let width = entry.shape.last ?? 1
-    let pieces =
-      columns.count == width
-      ? [rows.lowerBound * width..<rows.upperBound * width]
-      : rows.map { $0 * width + columns.lowerBound..<$0 * width + columns.upperBound }
-    var values: [Double] = []
-    values.reserveCapacity(rows.count * columns.count)
-    for piece in pieces {
-      let bytes = try file.file.read(
-        piece.count * format.bytes, at: entry.byteRange.lowerBound + piece.lowerBound * format.bytes)
-      var block = [Double](repeating: 0, count: piece.count)
-      bytes.withUnsafeBytes { source in
-        block.withUnsafeMutableBufferPointer { Double.decode(source, of: format, into: $0) }
+    let shape = try file.entry(name).shape
+    var values: [Double]
+    if shape.count == 2 {
+      values = try readRectangle(name, rows: rows, columns: columns, as: Double.self)
+    } else {
+      // The matrices of all experts, one below the other.
+      let (height, width) = (shape[shape.count - 2], shape[shape.count - 1])
+      let experts = rows.lowerBound / height..<(rows.upperBound + height - 1) / height
+      let block = try file.readRows(name, rows: experts, as: Double.self)
+      values = []
+      for row in rows {
+        let first = (row - experts.lowerBound * height) * width
+        values += block[first + columns.lowerBound..<first + columns.upperBound]
       }
-      values += block
     }
     guard values.allSatisfy(\.isFinite) else {
       if let error = try file.countNonFinite(of: name).error(path: file.path, name: name) { throw error }

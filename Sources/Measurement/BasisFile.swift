@@ -28,7 +28,7 @@ struct BasisIdentity: Equatable {
 
 extension BaseTensor {
   /// The tensors that the weight is made of.
-  var tensorNames: [String] { [match.tensor] + (match.norm.map { [$0.tensor] } ?? []) }
+  var tensorNames: [String] { [match.tensor] + match.stacked + (match.norm.map { [$0.tensor] } ?? []) }
 
   /// A digest of their bytes and shapes; reads all of them.
   func sha256() throws(FileError) -> String {
@@ -57,13 +57,13 @@ struct BasisFile {
   private let source: Source
 
   private enum Source {
-    case file(SafetensorsFile)
+    case file(TensorFile)
     case computed(SpectralBasis)
   }
 
   /// Opens a file; its vectors are read by `basis()`.
   init(path: String) throws(FileError) {
-    let file = try SafetensorsFile(path: path)
+    let file = try TensorFile(path: path)
     metadata = file.metadata
     format = metadata["format"] ?? ""
     identity = BasisIdentity(text: metadata["source"] ?? "")
@@ -123,7 +123,7 @@ struct BasisFile {
     }
   }
 
-  private func broken(_ file: SafetensorsFile, _ problem: String) -> FileError {
+  private func broken(_ file: TensorFile, _ problem: String) -> FileError {
     FileError(.badContent, path: file.path, problem, remedy: "Remove the file; it is made anew")
   }
 

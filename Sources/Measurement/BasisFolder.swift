@@ -69,7 +69,7 @@ package struct BasisFolder: Sendable {
 
   /// A file name for a tensor: what is no plain character is written as %hex, as in URLs.
   static func name(of tensor: BaseTensor) -> String {
-    var name = tensor.match.tensor
+    var name = ([tensor.match.tensor] + tensor.match.stacked).joined(separator: "+")
     if let expert = tensor.match.expert { name += "[\(expert)]" }
     if let norm = tensor.match.norm { name += "·" + norm.tensor }
     let plain = name.utf8.map { byte -> String in

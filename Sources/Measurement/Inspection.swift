@@ -93,7 +93,11 @@ extension Inspection {
   private static func kind(ofFolder path: String) -> Kind {
     if RunFolder.isRun(at: path) { return .run }
     if let series = try? CheckpointSeries(path: path) {
-      return series.layout == .adapterFolder ? .adapter : .series
+      switch series.layout {
+      case .adapterFolder: return .adapter
+      case .weightsFolder: return .base
+      default: return .series
+      }
     }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     if names.contains(where: { CheckpointSeries.looksLikeCheckpoint($0) }) { return .series }
@@ -106,7 +110,7 @@ extension Inspection {
   private static func kind(ofFile path: String) -> Kind {
     if RunLayout.run(holding: path) != nil { return .runFile }
     if HDF5File.hasSignature(path) { return .analysis }
-    guard let file = try? SafetensorsFile(path: path) else {
+    guard let file = try? TensorFile(path: path) else {
       if path.hasSuffix(".json"), (try? JSONValue(contentsOf: path, allowingNonFinite: true)) != nil { return .json }
       return path.hasSuffix(".safetensors") ? .weights : .unknown
     }
@@ -129,20 +133,23 @@ extension Inspection {
 
   private mutating func describe(_ adapter: AdapterFolder) {
     let configuration = adapter.configuration
-    let adapted = adapter.modules.filter { $0.rank != nil }
+    let adapted = adapter.modules.filter { !$0.isWhole }
     facts["method"] = .string(adapter.method.rawValue)
-    facts["rank"] = Self.distinct(adapted.map { .integer($0.rank!) })
-    facts["alpha"] = Self.distinct(adapted.map { .number(configuration.alpha(of: $0.path)) })
-    facts["scaling"] = Self.distinct(adapted.map { .number(configuration.scaling(of: $0.path)) })
+    facts["rank"] = Self.distinct(adapted.compactMap { $0.rank.map(JSONValue.integer) })
+    if configuration.hasAlpha {
+      facts["alpha"] = Self.distinct(adapted.map { .number(configuration.alpha(of: $0.path)) })
+    }
+    facts["scaling"] = Self.distinct(adapted.compactMap { $0.scaling.map(JSONValue.number) })
     facts["start"] = .string(configuration.initialization.name)
+    for name in ["rank", "scaling"] where facts[name] == .array([]) { facts[name] = nil }
     describeModules(of: adapter)
     facts["base"] = configuration.baseModel.map(JSONValue.string) ?? .null
   }
 
   /// Which modules an adapter changes, and as what numbers it is stored.
   mutating func describeModules(of adapter: AdapterFolder) {
-    let adapted = adapter.modules.filter { $0.rank != nil }
-    let whole = adapter.modules.filter { $0.rank == nil }
+    let adapted = adapter.modules.filter { !$0.isWhole }
+    let whole = adapter.modules.filter(\.isWhole)
     let shown = adapted.isEmpty ? whole : adapted
     facts["modules"] = .integer(shown.count)
     facts["targets"] = Self.distinct(shown.map { .string($0.path.split(separator: ".").last.map(String.init) ?? "") })
@@ -176,7 +183,7 @@ extension Inspection {
   }
 
   private mutating func describeWeights(_ path: String) throws(FileError) {
-    let file = try SafetensorsFile(path: path)
+    let file = try TensorFile(path: path)
     var nonFinite: [AdapterRemark] = []
     for (name, entry) in file.tensors where entry.elementType.format != nil {
       if let problem = try file.countNonFinite(of: name).error(path: path, name: name) {
@@ -221,7 +228,7 @@ extension Inspection {
     if isFolder {
       _ = try CheckpointSeries(path: path)
     } else {
-      _ = try SafetensorsFile(path: path)
+      _ = try TensorFile(path: path)
     }
   }
 
@@ -288,13 +295,14 @@ extension AdapterFolder {
       }
     }
     guard remarks.isEmpty else { return remarks }
-    let adapted = modules.filter { $0.rank != nil }
-    for module in adapted where try factors(of: module).isZero { zero += 1 }
+    let adapted = modules.filter { !$0.isWhole }
+    for module in adapted where try isUntrained(module) { zero += 1 }
     if zero > 0 {
+      let what = adapted.allSatisfy(\.isLoRA) ? "B or A" : "the update"
       remarks.append(
         AdapterRemark(
           .bIsZero, value: Double(zero),
-          "B or A of \(zero) of \(adapted.count) modules is exactly zero: nothing was trained there"))
+          "\(what) of \(zero) of \(adapted.count) modules is exactly zero: nothing was trained there"))
     }
     return remarks
   }

@@ -145,8 +145,10 @@ extension MeasurementPlan {
       baseFiles[file.path] = described(file)
     }
     func described(_ adapter: AdapterFolder) throws(FileError) -> JSONValue {
-      let configuration = try PositionedFile(path: adapter.path + "/" + PEFTConfiguration.fileName)
-      return [described(adapter.weights.file), described(configuration)]
+      let configuration = try adapter.place.configurationFile.map { path throws(FileError) in
+        try PositionedFile(path: path)
+      }
+      return .array((adapter.weights.files.map(\.file) + (configuration.map { [$0] } ?? [])).map(described))
     }
     let adapters = try checkpoints.map { checkpoint throws(FileError) -> JSONValue in
       [

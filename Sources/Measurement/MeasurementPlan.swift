@@ -106,6 +106,6 @@ package struct MeasurementPlan: Sendable {
         .badContent, path: path, "expected the one adapter of step 0, found \(checkpoints.count) checkpoints",
         remedy: "Name the folder of the adapter itself")
     }
-    return try AdapterFolder(path: checkpoints[0].path)
+    return try AdapterFolder(checkpoints[0].place)
   }
 }

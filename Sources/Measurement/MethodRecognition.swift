@@ -16,7 +16,7 @@ struct MethodRecognition {
   func recognise(_ checkpoints: inout [MeasurementPlan.Checkpoint]) throws(FileError) -> [AdapterRemark] {
     var remarks: [AdapterRemark] = []
     let recognised = try methodOfInitial(statedBy: checkpoints, &remarks)
-    for index in checkpoints.indices where checkpoints[index].adapter.path != initial?.path {
+    for index in checkpoints.indices where checkpoints[index].adapter.place != initial?.place {
       let adapter = checkpoints[index].adapter
       if try isConverted(adapter) {
         checkpoints[index].method = .lora
@@ -28,8 +28,8 @@ struct MethodRecognition {
         method.subtractsStart || (given == nil && adapter.configuration.initialization.isSubtracted)
     }
     // The adapter of step 0 is what the series began as, however its own configuration calls it.
-    let own = checkpoints.indices.filter { checkpoints[$0].adapter.path == initial?.path }
-    let first = checkpoints.first { $0.adapter.path != initial?.path && $0.hasResidualBase }
+    let own = checkpoints.indices.filter { checkpoints[$0].adapter.place == initial?.place }
+    let first = checkpoints.first { $0.adapter.place != initial?.place && $0.hasResidualBase }
     let method = given ?? first?.method ?? recognised ?? initial?.method ?? .lora
     for index in own {
       checkpoints[index].method = method
@@ -48,7 +48,7 @@ struct MethodRecognition {
       checkpoints.allSatisfy({ $0.adapter.configuration.initialization == .zero })
     else { return nil }
     let candidates = modules.compactMap { module in factored(module, in: initial).map { (module.match, $0) } }
-    func room(_ module: AdapterFolder.Module) -> Int { min(module.rows, module.columns) / module.rank! }
+    func room(_ module: AdapterFolder.Module) -> Int { min(module.rows!, module.columns!) / module.rank! }
     guard let (match, module) = candidates.max(by: { room($0.1) < room($1.1) }) else { return nil }
     let start = try initial.factors(of: module)
     guard !start.isZero else { return nil }
@@ -79,10 +79,10 @@ struct MethodRecognition {
     return false
   }
 
-  /// The module as `adapter` stores it, if as factors.
+  /// The module as `adapter` stores it, if as LoRA's factors.
   private func factored(_ module: MeasurementPlan.Module, in adapter: AdapterFolder) -> AdapterFolder.Module? {
     let path = module.appearances[0].module.path
-    return adapter.modules.first { $0.path == path && $0.rank != nil }
+    return adapter.modules.first { $0.path == path && $0.isLoRA }
   }
 }
 

@@ -6,25 +6,30 @@ import Weights
 /// What one module's weight was at each of its checkpoints, and the updates that lie between them and the start. It holds the
 /// states of two moments at a time.
 struct ModuleHistory {
-  /// What a module's weights were at a checkpoint.
-  private enum State {
-    case factored(LoRAFactors)
-    case whole(Matrix<Double>, FloatFormat)
+  /// What a module's weight was at step 0.
+  private enum FirstState {
+    /// W₀.
+    case pretrained
+    case stored(any StoredWeight)
+    /// Nothing tells.
+    case unknown
   }
 
   let plan: MeasurementPlan
   let module: MeasurementPlan.Module
   /// What is to be said of the start, once an update has asked for it.
   private(set) var startRemark: AdapterRemark?
-  /// The base weight, read when something first needs it: most updates of low rank never do.
-  private var weight: Matrix<Double>?
+  private let weight: LazyBaseWeight
   private var start: AdapterStart?
-  private var before: (checkpoint: Int, state: State)?
-  private var now: (checkpoint: Int, state: State)?
+  /// The state at step 0 of what has no factors alone; found once.
+  private var first: FirstState?
+  private var before: (checkpoint: Int, state: any StoredWeight)?
+  private var now: (checkpoint: Int, state: any StoredWeight)?
 
   init(plan: MeasurementPlan, module: MeasurementPlan.Module) {
     self.plan = plan
     self.module = module
+    weight = LazyBaseWeight(plan.base, module.match)
   }
 
   /// The updates at an appearance, each once, with the deltas it stands for.
@@ -50,19 +55,12 @@ struct ModuleHistory {
   /// The step of the checkpoint that `previous` is measured from: 0 stands before the first one.
   var stepBefore: Int { before.map { plan.checkpoints[$0.checkpoint].step } ?? 0 }
 
-  private func read(_ stored: AdapterFolder.Module, at checkpoint: Int) throws -> State {
-    let adapter = plan.checkpoints[checkpoint].adapter
-    if stored.rank != nil { return .factored(try adapter.factors(of: stored)) }
-    return .whole(try adapter.savedWeight(of: stored), stored.format)
+  private func read(_ stored: AdapterFolder.Module, at checkpoint: Int) throws -> any StoredWeight {
+    try plan.checkpoints[checkpoint].adapter.weight(of: stored, at: module.match)
   }
 
   /// The base weight, output × input.
-  mutating func baseWeight() throws -> Matrix<Double> {
-    if let weight { return weight }
-    let read = try plan.base.matrix(module.match)
-    weight = read
-    return read
-  }
+  func baseWeight() throws -> Matrix<Double> { try weight.matrix() }
 }
 
 // MARK: - Updates
@@ -71,11 +69,16 @@ extension ModuleHistory {
   /// The updates at a checkpoint, each once, with the deltas it stands for: a LoRA that began at zero has one update since
   /// initialisation and since pretraining.
   private mutating func updates(
-    of state: State, at checkpoint: Int, _ stored: AdapterFolder.Module
+    of state: any StoredWeight, at checkpoint: Int, _ stored: AdapterFolder.Module
   ) throws -> [([Delta], ModuleUpdate)] {
     switch state {
-    case .factored(let now): try factoredUpdates(now, at: checkpoint, stored)
-    case .whole(let now, let format): try wholeUpdates(now, format, at: checkpoint, stored)
+    case let factors as LoRAFactors where plan.checkpoints[checkpoint].method == .loraFA:
+      try factoredUpdates(factors, at: checkpoint, stored).map { deltas, update in
+        (deltas, update.reaching(.frozenRows(factors.a)))
+      }
+    case let factors as LoRAFactors: try factoredUpdates(factors, at: checkpoint, stored)
+    case let dora as DoRAWeight: try doraUpdates(dora, at: checkpoint, stored)
+    default: try updates(of: state, from: firstState(stored), isStored: true, at: checkpoint)
     }
   }
 
@@ -99,12 +102,13 @@ extension ModuleHistory {
     return result
   }
 
-  /// W_eff(t) − W_eff(before); nil where the module was a whole weight before, or where one of the two is relative to a residual
-  /// base whose start is not known.
+  /// W_eff(t) − W_eff(before); nil where the module was stored in another way before, or where one of the two is relative to a
+  /// residual base whose start is not known.
   private mutating func sincePrevious(
-    _ before: (checkpoint: Int, state: State), _ now: LoRAFactors, at checkpoint: Int, _ stored: AdapterFolder.Module
+    _ before: (checkpoint: Int, state: any StoredWeight), _ now: LoRAFactors, at checkpoint: Int,
+    _ stored: AdapterFolder.Module
   ) throws -> ModuleUpdate? {
-    guard case .factored(let earlier) = before.state else { return nil }
+    guard let earlier = before.state as? LoRAFactors else { return nil }
     let residuals = (plan.checkpoints[before.checkpoint].hasResidualBase, plan.checkpoints[checkpoint].hasResidualBase)
     if residuals.0 == residuals.1 { return try .between(earlier, now) }
     let start = try start(stored)
@@ -114,31 +118,48 @@ extension ModuleHistory {
     return b.subtracting(a)
   }
 
-  private mutating func wholeUpdates(
-    _ now: Matrix<Double>, _ format: FloatFormat, at checkpoint: Int, _ stored: AdapterFolder.Module
+  /// The updates of DoRA, whose weight W₀ + s·B·A, or W₀ − s·B₀·A₀ + s·B·A, the start makes known.
+  private mutating func doraUpdates(
+    _ state: DoRAWeight, at checkpoint: Int, _ stored: AdapterFolder.Module
   ) throws -> [([Delta], ModuleUpdate)] {
-    let rounding = try format.rmsRounding * now.frobeniusNorm()
+    var state = state
+    var isStored = true
+    if plan.checkpoints[checkpoint].hasResidualBase {
+      let start = try start(stored)
+      guard case .factors(let factors, isSubtracted: true, _, let isRecomputed) = start else { return [] }
+      state.taken = factors
+      isStored = !isRecomputed
+      now = (checkpoint, state)
+    }
+    return try updates(of: state, from: firstState(stored), isStored: isStored, at: checkpoint)
+  }
+
+  /// The updates of a state, given the first one, and whether that is stored rather than computed again.
+  private func updates(
+    of state: any StoredWeight, from start: FirstState, isStored: Bool, at checkpoint: Int
+  ) throws -> [([Delta], ModuleUpdate)] {
     var sinceStart: [Delta] = [.initial]
     var result: [([Delta], ModuleUpdate)] = []
-    var start = (weight: try baseWeight(), roundings: [rounding])
-    if let initial = plan.initial,
-      let module = initial.modules.first(where: { $0.path == stored.path && $0.rank == nil })
-    {
-      result.append(([.pretrained], try .whole(from: start.weight, to: now, roundings: start.roundings)))
-      let first = try initial.savedWeight(of: module)
-      start = (first, [rounding, try module.format.rmsRounding * first.frobeniusNorm()])
-    } else {
-      sinceStart.append(.pretrained)
+    var first: (any StoredWeight)?
+    var isKnown = true
+    switch start {
+    case .pretrained: sinceStart.append(.pretrained)
+    case .stored(let state): first = state
+    case .unknown: isKnown = false
+    }
+    if sinceStart.count == 1, let update = try state.change(from: nil, over: weight) {
+      result.append(([.pretrained], update))
     }
     if let before {
-      if case .whole(let earlier, let earlierFormat) = before.state {
-        let roundings = [rounding, try earlierFormat.rmsRounding * earlier.frobeniusNorm()]
-        result.append(([.previous], try .whole(from: earlier, to: now, roundings: roundings)))
-      }
-    } else if plan.checkpoints[checkpoint].step > 0 {
+      if let update = try state.change(from: before.state, over: weight) { result.append(([.previous], update)) }
+    } else if plan.checkpoints[checkpoint].step > 0, isStored {
       sinceStart.append(.previous)
     }
-    result.append((sinceStart, try .whole(from: start.weight, to: now, roundings: start.roundings)))
+    guard isKnown else { return result }
+    if let update = try state.change(from: first, over: weight) { result.append((sinceStart, update)) }
+    for (part, update) in try state.parts(from: first, over: weight) {
+      result.append(([part == .magnitude ? .initialMagnitude : .initialDirection], update))
+    }
     return result
   }
 }
@@ -146,6 +167,51 @@ extension ModuleHistory {
 // MARK: - Start
 
 extension ModuleHistory {
+  /// What the module's weight was at step 0; found once.
+  private mutating func firstState(_ stored: AdapterFolder.Module) throws -> FirstState {
+    if let first { return first }
+    let found = try findFirstState(stored)
+    first = found
+    return found
+  }
+
+  private mutating func findFirstState(_ stored: AdapterFolder.Module) throws -> FirstState {
+    if let initial = plan.initial {
+      if let state = try initialState(of: stored, in: initial) { return .stored(state) }
+      // A whole weight beside an adapter is often left out of the initial one.
+      if stored.isWhole { return .pretrained }
+      _ = unknownStart("the initial adapter does not hold this module", isSubtracted: false)
+      return .unknown
+    }
+    let configuration = plan.checkpoints[module.appearances[0].checkpoint].adapter.configuration
+    if case .other(let name) = configuration.initialization, !stored.isWhole {
+      _ = unknownStart(
+        "the start of \(configuration.startField) = \"\(name)\" cannot be found again from the base",
+        isSubtracted: false)
+      return .unknown
+    }
+    return .pretrained
+  }
+
+  /// The module as the initial adapter holds it, sized as the base's.
+  private func initialModule(_ stored: AdapterFolder.Module, in initial: AdapterFolder) -> AdapterFolder.Module? {
+    guard var first = initial.modules.first(where: { $0.path == stored.path && $0.isWhole == stored.isWhole }) else {
+      return nil
+    }
+    (first.rows, first.columns) = (stored.rows, stored.columns)
+    return first
+  }
+
+  private mutating func initialState(
+    of stored: AdapterFolder.Module, in initial: AdapterFolder
+  ) throws -> (any StoredWeight)? {
+    guard let first = initialModule(stored, in: initial) else { return nil }
+    let state = try initial.weight(of: first, at: module.match)
+    guard var dora = state as? DoRAWeight, plan.checkpoints.contains(where: \.hasResidualBase) else { return state }
+    dora.taken = dora.factors
+    return dora
+  }
+
   /// Where this module's W_eff(0) is; found once.
   private mutating func start(_ stored: AdapterFolder.Module) throws -> AdapterStart {
     if let start { return start }
@@ -157,10 +223,9 @@ extension ModuleHistory {
   private mutating func findStart(_ stored: AdapterFolder.Module) throws -> AdapterStart {
     let isSubtracted = plan.checkpoints.contains(where: \.hasResidualBase)
     if let initial = plan.initial {
-      guard let first = initial.modules.first(where: { $0.path == stored.path && $0.rank != nil }) else {
+      guard let factors = try initialFactors(of: stored, in: initial) else {
         return unknownStart("the initial adapter has no factors for this module", isSubtracted: isSubtracted)
       }
-      let factors = try initial.factors(of: first)
       let residual = isSubtracted ? try residualRounding(of: factors) : nil
       return .factors(factors, isSubtracted: isSubtracted, residualRoundingNorm: residual, isRecomputed: false)
     }
@@ -170,13 +235,19 @@ extension ModuleHistory {
     return try startOfSeries(appearance.module, plan.checkpoints[appearance.checkpoint])
   }
 
+  private func initialFactors(of stored: AdapterFolder.Module, in initial: AdapterFolder) throws -> LoRAFactors? {
+    guard let first = initialModule(stored, in: initial) else { return nil }
+    let state = try initial.weight(of: first, at: module.match)
+    return state as? LoRAFactors ?? (state as? DoRAWeight)?.factors
+  }
+
   /// The start as the method and the configuration of a checkpoint tell it.
   private mutating func startOfSeries(
     _ stored: AdapterFolder.Module, _ checkpoint: MeasurementPlan.Checkpoint
   ) throws -> AdapterStart {
     let configuration = checkpoint.adapter.configuration
     switch configuration.initialization {
-    case .pissa where checkpoint.method == .pissa, .zero where checkpoint.method == .pissa:
+    case .pissa where [.pissa, .dora].contains(checkpoint.method), .zero where checkpoint.method == .pissa:
       let scaling = configuration.scaling(of: stored.path)
       guard scaling > 0 else {
         return unknownStart(
@@ -189,7 +260,7 @@ extension ModuleHistory {
     case let other where plan.isMethodGiven && !checkpoint.hasResidualBase && other.isSubtracted: return .pretrained
     case let other:
       return unknownStart(
-        "the start of init_lora_weights = \"\(other.name)\" is random or needs data, and cannot be found again from the base",
+        "the start of \(configuration.startField) = \"\(other.name)\" is random or needs data, and cannot be found again from the base",
         isSubtracted: checkpoint.hasResidualBase)
     }
   }
@@ -212,11 +283,11 @@ extension ModuleHistory {
       "PiSSA's start was computed again from the base, to within about \(rounded)·‖W₀‖ of what Float32 training took. "
         + "--initial makes it exact")
     let residual = try residualRounding(of: factors)
-    weight = nil
+    weight.forget()
     return .factors(factors, isSubtracted: true, residualRoundingNorm: residual, isRecomputed: true)
   }
 
-  private mutating func residualRounding(of start: LoRAFactors) throws -> Double? {
+  private func residualRounding(of start: LoRAFactors) throws -> Double? {
     guard let format = try plan.base.entry(module.match.tensor).elementType.format else { return nil }
     return try SVDStart.residualRoundingNorm(weight: baseWeight(), start: start, format: format)
   }

@@ -11,6 +11,10 @@ struct ModuleMatching {
   /// Every module of every adapter, matched or not.
   private(set) var adapterModules: Set<String> = []
   private(set) var mismatches: OrderedDictionary<String, ModuleMatcher.Mismatch> = [:]
+  /// Norms that no weight can be analysed behind, by the reason.
+  private var norms: OrderedDictionary<String, [String]> = [:]
+  /// Whole weights of a model that its base does not have.
+  private var extras: [String] = []
 
   init(base: BaseModel, checkpoints: [MeasurementPlan.Checkpoint]) {
     self.base = base
@@ -18,35 +22,94 @@ struct ModuleMatching {
   }
 
   mutating func run() throws(FileError) {
-    var shapes: [String: [Int]] = [:]
-    for name in base.tensorNames { shapes[name] = try base.shape(of: name) }
-    let configuration = try? JSONValue(contentsOf: base.path + "/config.json")
-    let matcher = ModuleMatcher(shapes: shapes, tiesEmbeddings: configuration?["tie_word_embeddings"]?.bool ?? false)
+    let matcher = try makeMatcher()
     var found: OrderedDictionary<String, MeasurementPlan.Module> = [:]
     for (index, checkpoint) in checkpoints.enumerated() {
       adapterModules.formUnion(checkpoint.adapter.skippedModules)
       for module in checkpoint.adapter.modules {
-        adapterModules.insert(module.path)
         do throws(ModuleMatcher.Mismatch) {
-          let match = try matcher.match(module, isFanInFanOut: checkpoint.adapter.configuration.isFanInFanOut)
-          if let taken = found[match.module]?.appearances.last, taken.checkpoint == index {
-            throw .ambiguous([taken.module.path])
+          for match in try matches(of: module, in: checkpoint.adapter, matcher) {
+            if let taken = found[match.module]?.appearances.last, taken.checkpoint == index {
+              throw .ambiguous([taken.module.path])
+            }
+            found[match.module, default: .init(match: match, appearances: [])].appearances.append(
+              (index, module.sized(as: match)))
           }
-          found[match.module, default: .init(match: match, appearances: [])].appearances.append((index, module))
         } catch {
-          mismatches[module.path] = error
+          note(error, of: module, in: checkpoint.adapter)
         }
       }
     }
     modules = Array(found.values)
     remarkOnMismatches()
+    remarkOnNorms(matcher)
+  }
+
+  private func makeMatcher() throws(FileError) -> ModuleMatcher {
+    var shapes: [String: [Int]] = [:]
+    for name in base.tensorNames { shapes[name] = try base.shape(of: name) }
+    let configuration = try? JSONValue(contentsOf: base.path + "/config.json")
+    return ModuleMatcher(
+      shapes: shapes, tiesEmbeddings: configuration?["tie_word_embeddings"]?.bool ?? false,
+      modelType: configuration?["text_config"]?["model_type"]?.string ?? configuration?["model_type"]?.string ?? "")
+  }
+
+  private mutating func matches(
+    of module: AdapterFolder.Module, in adapter: AdapterFolder, _ matcher: ModuleMatcher
+  ) throws(ModuleMatcher.Mismatch) -> [ModuleMatcher.Match] {
+    let matches = try matcher.matches(module, isFanInFanOut: adapter.configuration.isFanInFanOut)
+    // What stands for several weights of the base, or for one behind it, is counted by these.
+    let names = matches.map { $0.norm == nil && module.experts == nil ? module.path : $0.module }
+    adapterModules.formUnion(names)
+    return matches
+  }
+
+  private mutating func note(
+    _ mismatch: ModuleMatcher.Mismatch, of module: AdapterFolder.Module, in adapter: AdapterFolder
+  ) {
+    switch mismatch {
+    case .normWithoutWeights(let reason):
+      adapterModules.insert(module.path)
+      norms[reason, default: []].append(module.path)
+    case .noSuchModule where module.isWhole && adapter.configuration.type == StoredWhole.type:
+      // A model may have been saved with weights that its base ties to others, or lacks: they are nobody's update.
+      extras.append(module.path)
+    default:
+      adapterModules.insert(module.path)
+      mismatches[module.path] = mismatch
+    }
+  }
+
+  private mutating func remarkOnNorms(_ matcher: ModuleMatcher) {
+    for (reason, paths) in norms {
+      let names = OrderedSet(paths)
+      remarks.append(
+        AdapterRemark(
+          .notAnalysed, value: Double(names.count),
+          "\(names.count) trained norm\(names.count == 1 ? " is" : "s are") not analysed, such as \(names[0]): \(reason)"
+        ))
+    }
+    if matcher.normsFeedResidual, modules.contains(where: { $0.match.norm != nil }) {
+      remarks.append(
+        AdapterRemark(
+          .notAnalysed,
+          "the norms of this model feed the residual stream beside the layers behind them; that part of what they do is in no row"
+        ))
+    }
+    if let first = extras.first {
+      let count = OrderedSet(extras).count
+      remarks.append(
+        AdapterRemark(
+          .notAnalysed, value: Double(count),
+          "\(count) whole weight\(count == 1 ? " has" : "s have") no counterpart in the base, such as \(first)"))
+    }
   }
 
   private mutating func remarkOnMismatches() {
     var absent: [String] = []
     for (path, mismatch) in mismatches {
       switch mismatch {
-      case .noSuchModule: absent.append(path)
+      case .noSuchModule, .normWithoutWeights: absent.append(path)
       case .ambiguous(let names):
         remarks.append(
           AdapterRemark(
@@ -72,6 +135,14 @@ struct ModuleMatching {
           + "\(first). Is this the base that the adapter was trained on?"))
   }
 
+  /// What an adapter of this kind should hold, in words.
+  private func expected(of adapter: AdapterFolder?) -> String {
+    switch adapter?.configuration.type {
+    case nil, "LORA"?: "LoRA tensors (….lora_A.weight and ….lora_B.weight)"
+    case let type?: "tensors of \(type)"
+    }
+  }
+
   /// The error for an adapter of which no module fits.
   func noneFits(_ options: MeasurementOptions) -> FileError {
     let trained = checkpoints.last?.adapter.configuration.baseModel
@@ -80,7 +151,7 @@ struct ModuleMatching {
       let skipped = adapter?.remarks.first { $0.kind == .notAnalysed }.map { ": " + $0.message } ?? ""
       return FileError(
         .badContent, path: adapter?.weights.path ?? options.source,
-        "expected LoRA tensors (….lora_A.weight and ….lora_B.weight), found none that can be analysed" + skipped)
+        "expected \(expected(of: adapter)), found none that can be analysed" + skipped)
     }
     let reason = remarks.first { $0.kind == .matchesNoModule }?.message ?? ""
     return FileError(
@@ -90,55 +161,11 @@ struct ModuleMatching {
   }
 }
 
-/// Notices a series whose rank, scaling or targets change along the way.
-enum SeriesChanges {
-  static func remarks(on checkpoints: [MeasurementPlan.Checkpoint]) -> [AdapterRemark] {
-    zip(checkpoints, checkpoints.dropFirst()).flatMap { before, now in
-      remarks(from: before, to: now)
-    }
-  }
-
-  private static func remarks(
-    from before: MeasurementPlan.Checkpoint, to now: MeasurementPlan.Checkpoint
-  ) -> [AdapterRemark] {
-    var result: [AdapterRemark] = []
-    let old = Dictionary(before.adapter.modules.map { ($0.path, $0) }) { first, _ in first }
-    let new = Dictionary(now.adapter.modules.map { ($0.path, $0) }) { first, _ in first }
-    let (added, removed) = (new.keys.filter { old[$0] == nil }, old.keys.filter { new[$0] == nil })
-    if !added.isEmpty || !removed.isEmpty {
-      let example = (added + removed).min()!
-      result.append(
-        AdapterRemark(
-          .seriesChanged, step: now.step,
-          "the targets change between steps \(before.step) and \(now.step): \(added.count) modules appear and "
-            + "\(removed.count) are gone, such as \(example). Are there two runs in this folder?"))
-    }
-    let ranks = old.keys.sorted().compactMap { path in
-      new[path].flatMap { $0.rank != old[path]!.rank ? (path, old[path]!.rank ?? 0, $0.rank ?? 0) : nil }
-    }
-    if let (path, oldRank, newRank) = ranks.first {
-      let isDoubled = before.adapter.configuration.initialization.isSubtracted && ranks.allSatisfy { $2 == 2 * $1 }
-      result.append(
-        AdapterRemark(
-          isDoubled ? .convertedAdapter : .seriesChanged, step: now.step, value: Double(newRank),
-          "the rank of \(ranks.count) modules changes between steps \(before.step) and \(now.step), as \(path) from "
-            + "\(oldRank) to \(newRank). "
-            + (isDoubled
-              ? "Twice the rank is what PEFT's conversion of PiSSA or OLoRA on save writes: no growth of the adapter"
-              : "Are there two runs in this folder?")))
-    }
-    let alphas = old.keys.sorted().filter { path in
-      new[path] != nil && new[path]!.rank == old[path]!.rank && new[path]!.rank != nil
-        && before.adapter.configuration.scaling(of: path) != now.adapter.configuration.scaling(of: path)
-    }
-    if let path = alphas.first {
-      result.append(
-        AdapterRemark(
-          .seriesChanged, step: now.step,
-          "the scaling of \(alphas.count) modules changes between steps \(before.step) and \(now.step), as \(path) from "
-            + "\(before.adapter.configuration.scaling(of: path)) to \(now.adapter.configuration.scaling(of: path)). "
-            + "Are there two runs in this folder?"))
-    }
-    return result
+extension AdapterFolder.Module {
+  /// The module with the size of the weight that it belongs to.
+  fileprivate func sized(as match: ModuleMatcher.Match) -> AdapterFolder.Module {
+    var copy = self
+    (copy.rows, copy.columns) = (match.rows, match.columns)
+    return copy
   }
 }

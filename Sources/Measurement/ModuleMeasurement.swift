@@ -109,7 +109,7 @@ extension ModuleMeasurement {
       metrics[.residualRounding] = update.residualRoundingNorm.map { $0 / baseNorm }
     }
     return SpectrumRow(
-      step: now.step, module: module.match.module, method: (stored.rank == nil ? .full : now.method).rawValue,
+      step: now.step, module: module.match.module, method: (stored.isWhole ? .full : now.method).rawValue,
       delta: delta, metrics: metrics, singularValues: spectrum.values, profile: columns.profile,
       updatedValues: delta == .pretrained ? columns.updatedValues : [])
   }
@@ -128,7 +128,7 @@ extension ModuleMeasurement {
     _ checkpoint: Int
   ) -> MetricValues {
     let scale = ModuleScale(
-      baseNorm: baseNorm, rank: configuredRank(stored, checkpoint), directions: plan.directions,
+      baseNorm: baseNorm, rank: stored.configuredRank, reportedRank: stored.reportedRank, directions: plan.directions,
       roundingNorm: update.roundingNorm, residualRoundingNorm: delta == .pretrained ? update.residualRoundingNorm : nil,
       stepsSincePrevious: delta == .previous ? steps(to: checkpoint) : nil)
     return MetricValues(of: spectrum, in: scale)
@@ -138,10 +138,5 @@ extension ModuleMeasurement {
   private func steps(to checkpoint: Int) -> Int? {
     let steps = plan.checkpoints[checkpoint].step - history.stepBefore
     return steps > 0 ? steps : nil
-  }
-
-  /// The rank that the configuration gives the module; nil for whole weights.
-  private func configuredRank(_ stored: AdapterFolder.Module, _ checkpoint: Int) -> Int? {
-    stored.rank.map { _ in plan.checkpoints[checkpoint].adapter.configuration.rank(of: stored.path) }
   }
 }

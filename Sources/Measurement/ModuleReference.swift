@@ -43,8 +43,7 @@ struct ModuleReference {
 extension MeasurementPlan {
   /// k of a module: what was asked for, or the rank of its first appearance; fixed over the steps.
   func directions(of module: Module, _ tensor: BaseTensor) -> Int {
-    let (checkpoint, stored) = module.appearances[0]
-    let rank = stored.rank.map { _ in checkpoints[checkpoint].adapter.configuration.rank(of: stored.path) }
+    let rank = module.appearances[0].module.configuredRank
     return ModuleScale.directions(rank: directions ?? rank, rows: tensor.rows, columns: tensor.columns)
   }
 }

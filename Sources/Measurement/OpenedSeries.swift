@@ -16,7 +16,7 @@ struct OpenedSeries {
     damagedCount = series.remarks.count { $0.kind == .damagedCheckpoint }
     for checkpoint in series.checkpoints {
       do throws(FileError) {
-        let adapter = try AdapterFolder(path: checkpoint.path)
+        let adapter = try AdapterFolder(checkpoint.place)
         checkpoints.append(.init(step: checkpoint.step, statesStep: checkpoint.statesStep, adapter: adapter))
         remarks += adapter.remarks.map { $0.at(step: checkpoint.step) }
       } catch {

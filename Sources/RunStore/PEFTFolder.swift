@@ -8,7 +8,9 @@ import Weights
 /// Factors are a LoRA's; the whole weights of full fine-tuning are those of `modules_to_save`.
 package enum PEFTFolder {
   /// The methods that have this form.
-  package static let methods: [AdapterMethod] = [.lora, .rslora, .loraPlus, .loraFA, .rank1, .pissa, .milora, .full]
+  package static let methods: [AdapterMethod] = [
+    .lora, .rslora, .loraPlus, .loraFA, .rank1, .pissa, .milora, .dora, .full,
+  ]
 
   /// The method of that name, if it has this form.
   package static func method(named name: String) -> AdapterMethod? { methods.first { $0.rawValue == name } }
@@ -56,7 +58,7 @@ package enum PEFTFolder {
       "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": .string(identity.base), "bias": "none",
       "r": .integer(rank), "lora_alpha": .number(alpha), "lora_dropout": 0,
       "use_rslora": .bool(identity.method == AdapterMethod.rslora.rawValue),
-      "init_lora_weights": initialization(identity),
+      "use_dora": .bool(identity.method == AdapterMethod.dora.rawValue), "init_lora_weights": initialization(identity),
       "target_modules": .array(factored), "modules_to_save": whole.isEmpty ? .null : .array(whole),
     ]
   }

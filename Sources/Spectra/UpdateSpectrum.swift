@@ -93,8 +93,10 @@ package struct UpdateSpectrum: Equatable, Sendable {
 package struct ModuleScale: Equatable, Sendable {
   /// ‖W₀‖_F of the base weight.
   package var baseNorm: Double
-  /// The configured rank; nil for whole weights.
+  /// The configured rank, which decides k; nil for whole weights and diagonal updates.
   package var rank: Int?
+  /// The rank to report, where it is another: of AdaLoRA what is left.
+  package var reportedRank: Int?
   /// The number of directions to look at instead of the rank.
   package var directions: Int?
   /// The rms Frobenius norm of the rounding of what is stored.
@@ -105,11 +107,12 @@ package struct ModuleScale: Equatable, Sendable {
   package var stepsSincePrevious: Int?
 
   package init(
-    baseNorm: Double, rank: Int?, directions: Int? = nil, roundingNorm: Double, residualRoundingNorm: Double? = nil,
-    stepsSincePrevious: Int? = nil
+    baseNorm: Double, rank: Int?, reportedRank: Int? = nil, directions: Int? = nil, roundingNorm: Double,
+    residualRoundingNorm: Double? = nil, stepsSincePrevious: Int? = nil
   ) {
     self.baseNorm = baseNorm
     self.rank = rank
+    self.reportedRank = reportedRank ?? rank
     self.directions = directions
     self.roundingNorm = roundingNorm
     self.residualRoundingNorm = residualRoundingNorm
@@ -135,7 +138,7 @@ extension MetricValues {
     self.init()
     self[.rows] = Double(spectrum.rows)
     self[.columns] = Double(spectrum.columns)
-    self[.rank] = scale.rank.map(Double.init)
+    self[.rank] = scale.reportedRank.map(Double.init)
     self[.k] = Double(scale.directions(rows: spectrum.rows, columns: spectrum.columns))
     self[.frobeniusNorm] = spectrum.frobeniusNorm
     self[.spectralNorm] = spectrum.spectralNorm

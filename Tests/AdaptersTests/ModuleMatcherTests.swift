@@ -17,7 +17,8 @@ import Weights
   ) -> AdapterFolder.Module {
     var module = template
     (module.path, module.rows, module.columns) = (path, rows, columns)
-    module.content = isSaved ? .saved("w", isEmbedding: isEmbedding) : .lora(a: "a", b: "b", isEmbedding: isEmbedding)
+    module.isEmbedding = isEmbedding
+    if isSaved { module.stored = StoredForm(StoredWhole.self) }
     return module
   }
 

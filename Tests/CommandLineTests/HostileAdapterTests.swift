@@ -20,7 +20,8 @@ struct Damage: Sendable, CustomTestStringConvertible {
   private static let configuration = "{}/adapter/adapter_config.json"
   private static let again = "Wait if the file is still being written, else copy or download it again"
   private static let analysed =
-    "Analysed so far: LoRA, rsLoRA, LoRA+, LoRA-FA, rank-1, PiSSA, MiLoRA, and whole weights of modules_to_save"
+    "Analysed so far: LoRA, rsLoRA, LoRA+, LoRA-FA, rank-1, PiSSA, MiLoRA, DoRA, AdaLoRA, MiSS, VeRA, IA3, LN tuning, "
+    + "LoHa, LoKr, and whole weights"
 
   static let ofWeights = [
     Damage(
@@ -55,17 +56,20 @@ struct Damage: Sendable, CustomTestStringConvertible {
       "\(weights): expected a safetensors file, found a Git LFS pointer. Fetch the file itself with: git lfs pull"),
     Damage(
       "pickle under the name", { try $0.changeBytes { $0 = [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 96) } },
-      "\(weights): expected a safetensors file, found a zip archive, as torch.save writes. "
-        + "Convert it with save_pretrained(safe_serialization=True)"),
+      "\(weights): zip directory: expected a directory at the end of the zip archive, found none. \(again)"),
     Damage(
       "no weights", { try FileManager.default.removeItem(atPath: $0.weights) },
       "{}/adapter: expected adapter_model.safetensors beside adapter_config.json, found none. "
         + "If the checkpoint is still being written, try again when it is complete"),
     Damage(
       "only a pickle",
-      { try FileManager.default.moveItem(atPath: $0.weights, toPath: $0.path + "/adapter_model.bin") },
-      "{}/adapter/adapter_model.bin: expected adapter_model.safetensors, found a torch pickle, which is not read yet. "
-        + "Load it with PEFT and save_pretrained(safe_serialization=True)"),
+      {
+        try FileManager.default.removeItem(atPath: $0.weights)
+        let old: [UInt8] = [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20]
+        try Data(old).write(to: URL(fileURLWithPath: $0.path + "/adapter_model.bin"))
+      },
+      "{}/adapter/adapter_model.bin: expected a safetensors file, found a Python pickle, as torch.save wrote before "
+        + "version 1.6. Convert it with save_pretrained(safe_serialization=True)"),
   ]
 
   static let ofConfiguration = [
@@ -80,14 +84,12 @@ struct Damage: Sendable, CustomTestStringConvertible {
       "\(configuration): peft_type: expected the name of a PEFT method, found none. "
         + "Pass a folder written by PEFT's save_pretrained"),
     Damage(
-      "DoRA", { try $0.replaceInConfiguration("\"use_dora\": false", with: "\"use_dora\": true") },
-      "\(configuration): use_dora: expected false, found true: DoRA is known but not analysed yet. \(analysed)"),
-    Damage(
-      "VeRA", { try $0.replaceInConfiguration("\"LORA\"", with: "\"VERA\"") },
-      "\(configuration): peft_type: expected LORA, found VERA, which is known but not analysed yet. \(analysed)"),
+      "BOFT", { try $0.replaceInConfiguration("\"LORA\"", with: "\"BOFT\"") },
+      "\(configuration): peft_type: expected a method that is analysed, found BOFT, which is known but not analysed yet. "
+        + analysed),
     Damage(
       "unknown method", { try $0.replaceInConfiguration("\"LORA\"", with: "\"NOVEL\"") },
-      "\(configuration): peft_type: expected LORA, found NOVEL, which is not known. \(analysed)"),
+      "\(configuration): peft_type: expected a method that is analysed, found NOVEL, which is not known. \(analysed)"),
     Damage(
       "rank 0", { try $0.replaceInConfiguration("\"r\": 4", with: "\"r\": 0") },
       "\(configuration): r: expected a positive whole number, found 0"),

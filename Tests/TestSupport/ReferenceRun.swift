@@ -10,11 +10,8 @@ package enum ReferenceRun {
     let adapter = try AdapterFolder(path: folder)
     var modules: OrderedDictionary<String, [AdapterSnapshot.Tensor]> = [:]
     for module in adapter.modules {
-      let names: [(String, String)]
-      switch module.content {
-      case .lora(let a, let b, _): names = [("lora_A", a), ("lora_B", b)]
-      case .saved(let name, _): names = [("weight", name)]
-      }
+      // In the order in which a run keeps them: lora_A, lora_B, lora_magnitude_vector, or weight alone.
+      let names = module.tensors.sorted { $0.key < $1.key }
       modules[module.path] = try names.map { name, stored in
         AdapterSnapshot.Tensor(
           name: name, shape: try adapter.weights.entry(stored).shape,
