@@ -26,7 +26,7 @@ package struct AdapterFolder: Sendable {
 
   package let path: String
   package let configuration: PEFTConfiguration
-  package let weights: SafetensorsFile
+  package let weights: TensorFile
   package let modules: [Module]
   package let remarks: [AdapterRemark]
   /// Modules that were seen and cannot be analysed; they count in the coverage.
@@ -69,9 +69,9 @@ package struct AdapterFolder: Sendable {
     }
   }
 
-  private static func openWeights(in path: String) throws(FileError) -> SafetensorsFile {
+  private static func openWeights(in path: String) throws(FileError) -> TensorFile {
     let file = path + "/" + weightsName
-    if FileManager.default.fileExists(atPath: file) { return try SafetensorsFile(path: file) }
+    if FileManager.default.fileExists(atPath: file) { return try TensorFile(path: file) }
     if FileManager.default.fileExists(atPath: path + "/adapter_model.bin") {
       throw FileError(
         .badContent, path: path + "/adapter_model.bin",

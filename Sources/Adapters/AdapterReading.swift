@@ -4,12 +4,12 @@ import Weights
 /// Sorts the tensors of an adapter file into modules, and says what does not fit.
 struct AdapterReading {
   let configuration: PEFTConfiguration
-  let weights: SafetensorsFile
+  let weights: TensorFile
   var modules: [AdapterFolder.Module] = []
   var remarks: [AdapterRemark] = []
   var skippedModules: [String] = []
 
-  init(configuration: PEFTConfiguration, weights: SafetensorsFile) {
+  init(configuration: PEFTConfiguration, weights: TensorFile) {
     self.configuration = configuration
     self.weights = weights
   }

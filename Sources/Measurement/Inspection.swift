@@ -106,7 +106,7 @@ extension Inspection {
   private static func kind(ofFile path: String) -> Kind {
     if RunLayout.run(holding: path) != nil { return .runFile }
     if HDF5File.hasSignature(path) { return .analysis }
-    guard let file = try? SafetensorsFile(path: path) else {
+    guard let file = try? TensorFile(path: path) else {
       if path.hasSuffix(".json"), (try? JSONValue(contentsOf: path, allowingNonFinite: true)) != nil { return .json }
       return path.hasSuffix(".safetensors") ? .weights : .unknown
     }
@@ -176,7 +176,7 @@ extension Inspection {
   }
 
   private mutating func describeWeights(_ path: String) throws(FileError) {
-    let file = try SafetensorsFile(path: path)
+    let file = try TensorFile(path: path)
     var nonFinite: [AdapterRemark] = []
     for (name, entry) in file.tensors where entry.elementType.format != nil {
       if let problem = try file.countNonFinite(of: name).error(path: path, name: name) {
@@ -221,7 +221,7 @@ extension Inspection {
     if isFolder {
       _ = try CheckpointSeries(path: path)
     } else {
-      _ = try SafetensorsFile(path: path)
+      _ = try TensorFile(path: path)
     }
   }
 

@@ -13,7 +13,11 @@ package enum BaseIdentity {
         .string(name), .string(entry.elementType.rawValue), .array(entry.shape.map(JSONValue.integer)),
       ]
       digest.update([UInt8]((line.text() + "\n").utf8))
-      try digest.update(entry.byteRange, of: file.file)
+      if entry.strides == nil {
+        try digest.update(entry.byteRange, of: file.file)
+      } else {
+        digest.update(try file.readBytes(name))
+      }
     }
     return digest.hexadecimal
   }

@@ -1,8 +1,9 @@
 import OrderedCollections
 import Synchronization
 
-/// The weights of a pretrained model: one safetensors file, or a Hugging Face folder of one or several.
+/// The weights of a pretrained model: one file of tensors, or a Hugging Face folder of one or several.
 ///
+/// Weights of 8-bit floating point are read together with the scales beside them; what a quantiser packed is refused.
 /// Shards are opened when their first tensor is asked for, and stay open. The model may be used from several threads at
 /// once.
 package final class BaseModel: Sendable {
@@ -13,20 +14,28 @@ package final class BaseModel: Sendable {
 
   /// The path of the file that holds each tensor.
   private let shardOfTensor: OrderedDictionary<String, String>
+  /// The index of the shards, where there is one.
+  private let index: ShardIndex?
   /// The shards opened so far, by path.
-  private let shards: Mutex<[String: SafetensorsFile]>
+  private let shards: Mutex<[String: TensorFile]>
+  /// The rows and columns that one scale of an 8-bit weight stands for.
+  let scaleBlock: (rows: Int, columns: Int)
 
   /// Finds the files of a model and reads the names of its tensors.
   ///
-  /// `path` is a safetensors file or a folder. In a folder `model.safetensors` comes first, then
-  /// `model.safetensors.index.json` with its shards, then all other safetensors files but `adapter_model.safetensors`,
-  /// as `transformers` would choose. Throws `.cannotOpen` where a file is missing, and `.badContent` where the files
-  /// contradict each other or are of another format.
+  /// `path` is a file of tensors or a folder. In a folder `model.safetensors` comes first, then
+  /// `model.safetensors.index.json` with its shards, then `pytorch_model.bin` and its index, as `transformers` would
+  /// choose, then all other safetensors files but `adapter_model.safetensors`. Throws `.cannotOpen` where a file is
+  /// missing, and `.badContent` where the files contradict each other, are of another format, or hold packed weights.
   package init(path: String) throws(FileError) {
     let layout = try ModelLayout(path: path)
+    let configuration = ModelConfiguration(besides: path, isFile: layout.opened[path] != nil)
+    try PackedWeights.refuse(layout.shardOfTensor.keys.elements, configuration, path: path)
     self.path = path
     shardOfTensor = layout.shardOfTensor
+    index = layout.index
     shards = Mutex(layout.opened)
+    scaleBlock = configuration.scaleBlock
   }
 
   /// Whether the model has a tensor of that name.
@@ -34,7 +43,7 @@ package final class BaseModel: Sendable {
 
   /// The open file that holds a tensor; throws `.badContent` for an unknown name, and where the index promises a tensor
   /// that the shard lacks.
-  package func file(holding name: String) throws(FileError) -> SafetensorsFile {
+  package func file(holding name: String) throws(FileError) -> TensorFile {
     guard let shard = shardOfTensor[name] else {
       throw FileError(
         .badContent, path: path, object: "tensor " + FileError.quoted(name),
@@ -55,20 +64,15 @@ package final class BaseModel: Sendable {
   /// The bytes of all tensors together, without headers. Opens every shard.
   package func totalBytes() throws(FileError) -> Int {
     var total = 0
-    for name in tensorNames { total += try entry(name).byteRange.count }
+    for name in tensorNames { total += try entry(name).byteCount }
     return total
   }
 
-  private func openShard(_ path: String) throws(FileError) -> SafetensorsFile {
+  private func openShard(_ path: String) throws(FileError) -> TensorFile {
     try shards.withLock { (shards) throws(FileError) in
       if let shard = shards[path] { return shard }
-      let shard = try SafetensorsFile(path: path)
-      for (name, home) in shardOfTensor where home == path && shard.tensors[name] == nil {
-        throw FileError(
-          .badContent, path: path, object: "tensor " + FileError.quoted(name),
-          "expected this tensor, which \(ModelLayout.indexName) promises, found none of that name",
-          remedy: "Copy or download the shard and the index again, from the same version of the model")
-      }
+      let shard = if let index { try index.open(path) } else { try TensorFile(path: path) }
+      try shard.checkWhole()
       shards[path] = shard
       return shard
     }
@@ -78,14 +82,27 @@ package final class BaseModel: Sendable {
 // MARK: - Reading
 
 extension BaseModel {
-  /// All elements of a tensor in row-major order; throws `.badContent` for a type that cannot be read.
-  package func read<Scalar: WeightScalar>(_ name: String, as type: Scalar.Type) throws(FileError) -> [Scalar] {
-    try file(holding: name).read(name, as: type)
+  /// Whether the numbers of a tensor can be read; throws as `file(holding:)` does.
+  package func isReadable(_ name: String) throws(FileError) -> Bool {
+    let type = try entry(name).elementType
+    return type.format != nil || Float8Format(rawValue: type.rawValue) != nil && scaleName(of: name) != nil
   }
 
-  /// `read`, which also throws `.badContent` when a value is NaN or infinite.
+  /// All elements of a tensor in row-major order; throws `.badContent` for a type that cannot be read, and for 8-bit
+  /// weights without a scale that fits them.
+  package func read<Scalar: WeightScalar>(_ name: String, as type: Scalar.Type) throws(FileError) -> [Scalar] {
+    if let weight = try scaledWeight(name) { return try weight.read(weight.whole, as: type) }
+    return try file(holding: name).read(name, as: type)
+  }
+
+  /// `read`, which also throws `.nonFinite` when a value is NaN or infinite.
   package func readFinite<Scalar: WeightScalar>(_ name: String, as type: Scalar.Type) throws(FileError) -> [Scalar] {
-    try file(holding: name).readFinite(name, as: type)
+    guard let weight = try scaledWeight(name) else { return try file(holding: name).readFinite(name, as: type) }
+    let values = try weight.read(weight.whole, as: type)
+    var found = NonFiniteCount(total: values.count)
+    values.withUnsafeBufferPointer { found.add($0, from: 0) }
+    if let error = found.error(path: weight.file.path, name: name) { throw error }
+    return values
   }
 
   /// A matrix with finite values, row by row; throws `.badContent` when the tensor has not two axes, is of a type that
@@ -94,17 +111,31 @@ extension BaseModel {
     _ name: String, as type: Scalar.Type
   ) throws(FileError) -> (rows: Int, columns: Int, values: [Scalar]) {
     let file = try file(holding: name)
-    let shape = try file.entry(name).shape
-    guard shape.count == 2 else {
-      throw FileError(
-        .badContent, path: file.path, object: "tensor " + FileError.quoted(name),
-        "expected a matrix, found shape \(shape)")
-    }
-    return (shape[0], shape[1], try file.readFinite(name, as: type))
+    let grid = try file.entry(name).matrix(path: file.path)
+    return (grid.rows, grid.columns, try readFinite(name, as: type))
   }
 
-  /// ‖W‖_F in Float64, in bounded memory; throws `.badContent` when a value is NaN or infinite.
+  /// Rows of a matrix in row-major order, within its shape; throws as `readRectangle` does.
+  package func readRows<Scalar: WeightScalar>(
+    _ name: String, rows: Range<Int>, as type: Scalar.Type
+  ) throws(FileError) -> [Scalar] {
+    let file = try file(holding: name)
+    let columns = try file.entry(name).matrix(path: file.path).columns
+    return try readRectangle(name, rows: rows, columns: 0..<columns, as: type)
+  }
+
+  /// A part of a matrix in row-major order, both ranges within its shape, in memory bounded by the part. Values may be
+  /// NaN or infinite. Throws `.badContent` when the tensor has not two axes or is of a type that cannot be read.
+  package func readRectangle<Scalar: WeightScalar>(
+    _ name: String, rows: Range<Int>, columns: Range<Int>, as type: Scalar.Type
+  ) throws(FileError) -> [Scalar] {
+    if let weight = try scaledWeight(name) { return try weight.read(Rectangle(rows: rows, columns: columns), as: type) }
+    return try file(holding: name).readRectangle(name, rows: rows, columns: columns, as: type)
+  }
+
+  /// ‖W‖_F in Float64, in bounded memory; throws `.nonFinite` when a value is NaN or infinite.
   package func frobeniusNorm(of name: String) throws(FileError) -> Double {
-    try file(holding: name).frobeniusNorm(of: name)
+    guard let weight = try scaledWeight(name) else { return try file(holding: name).frobeniusNorm(of: name) }
+    return try weight.frobeniusNorm()
   }
 }

@@ -6,10 +6,14 @@ struct ModelLayout {
   /// The path of the file that holds each tensor.
   private(set) var shardOfTensor = OrderedDictionary<String, String>()
   /// The files that had to be opened to find out.
-  private(set) var opened: [String: SafetensorsFile] = [:]
+  private(set) var opened: [String: TensorFile] = [:]
+  /// The index, where there is one.
+  private(set) var index: ShardIndex?
 
-  static let indexName = "model.safetensors.index.json"
+  private static let indexName = "model.safetensors.index.json"
   private static let singleName = "model.safetensors"
+  private static let torchName = "pytorch_model.bin"
+  private static let torchIndexName = "pytorch_model.bin.index.json"
   private static let adapterName = "adapter_model.safetensors"
 
   init(path: String) throws(FileError) {
@@ -22,15 +26,23 @@ struct ModelLayout {
     let names = isFolder.boolValue ? try Self.names(in: path) : []
     if !isFolder.boolValue {
       try open([path])
-    } else if names.contains(Self.singleName) {
-      try open([path + "/" + Self.singleName])
-    } else if names.contains(Self.indexName) {
-      try readIndex(in: path)
+    } else if let name = Self.preferred.first(where: names.contains) {
+      try openModel(path + "/" + name)
     } else {
       let shards = names.filter { $0.hasSuffix(".safetensors") && $0 != Self.adapterName }
       guard !shards.isEmpty else { throw Self.noWeights(names, in: path) }
       try open(shards.map { path + "/" + $0 })
     }
+  }
+
+  /// What stands for a whole model, in the order in which `transformers` looks for it.
+  private static let preferred = [singleName, indexName, torchName, torchIndexName]
+
+  private mutating func openModel(_ path: String) throws(FileError) {
+    guard path.hasSuffix(".index.json") else { return try open([path]) }
+    let index = try ShardIndex(path: path)
+    shardOfTensor = index.shardOfTensor
+    self.index = index
   }
 
   /// The visible names in a folder, sorted.
@@ -45,7 +57,8 @@ struct ModelLayout {
 
   private mutating func open(_ paths: [String]) throws(FileError) {
     for path in paths {
-      let file = try SafetensorsFile(path: path)
+      let file = try TensorFile(path: path)
+      try file.checkWhole()
       opened[path] = file
       for name in file.tensors.keys {
         if let other = shardOfTensor.updateValue(path, forKey: name) {
@@ -60,10 +73,10 @@ struct ModelLayout {
 
   private static func noWeights(_ names: [String], in folder: String) -> FileError {
     let expected = "expected \(singleName), \(indexName) or other safetensors files"
-    if let pickle = names.first(where: { $0.hasPrefix("pytorch_model") && $0.hasSuffix(".bin") }) {
+    if let shard = names.first(where: { $0.hasPrefix("pytorch_model") && $0.hasSuffix(".bin") }) {
       return FileError(
-        .badContent, path: folder, "\(expected), found only \(pickle), a format that cannot be read",
-        remedy: "Convert the model with save_pretrained(safe_serialization=True)")
+        .badContent, path: folder, "\(expected), found only \(shard) without \(torchIndexName)",
+        remedy: "Copy or download the index too")
     }
     if names.contains(adapterName) {
       return FileError(
@@ -71,46 +84,5 @@ struct ModelLayout {
         remedy: "Give the folder of the base model; the adapter names it as base_model_name_or_path in its config")
     }
     return FileError(.badContent, path: folder, "\(expected), found none", remedy: "Check the path")
-  }
-}
-
-// MARK: - Index
-
-extension ModelLayout {
-  /// Reads `weight_map`. The rest of the index, such as `metadata.total_size`, is written in many variants and not needed.
-  private mutating func readIndex(in folder: String) throws(FileError) {
-    let path = folder + "/" + Self.indexName
-    let index = try JSONValue(contentsOf: path, rejectingDuplicateKeys: true)
-    guard let map = index["weight_map"]?.object, !map.isEmpty else {
-      throw FileError(
-        .badContent, path: path, object: "weight_map", "expected an object from tensor names to shards, found none",
-        remedy: "Copy or download the index again")
-    }
-    for (name, value) in map {
-      shardOfTensor[name] = folder + "/" + (try Self.shardName(value, of: name, index: path))
-    }
-    for shard in Set(shardOfTensor.values).sorted() where !FileManager.default.fileExists(atPath: shard) {
-      let count = shardOfTensor.values.count { $0 == shard }
-      throw FileError(
-        .cannotOpen, path: shard, "no such file, though \(Self.indexName) promises \(count) tensors in it",
-        remedy: "Copy or download the missing shard")
-    }
-  }
-
-  /// A shard's name, which must stay within the folder: an index is untrusted input.
-  private static func shardName(
-    _ value: JSONValue, of name: String, index path: String
-  ) throws(FileError) -> String {
-    let shard = value.string ?? ""
-    // Bytes, not characters: a combining accent would hide a separator from a comparison of characters.
-    let separators = [UInt8(ascii: "/"), UInt8(ascii: "\\"), 0]
-    let isPlain = !shard.isEmpty && !shard.utf8.contains { separators.contains($0) } && !shard.contains("..")
-    guard isPlain else {
-      throw FileError(
-        .badContent, path: path, object: "weight_map of tensor " + FileError.quoted(name),
-        "expected the name of a file in the same folder, found \(FileError.quoted(value.string ?? value.text()))",
-        remedy: "Copy or download the index again")
-    }
-    return shard
   }
 }

@@ -1,23 +1,5 @@
 import OrderedCollections
 
-/// One tensor of a safetensors file.
-package struct TensorEntry: Equatable, Sendable {
-  /// The name in the header, as it is.
-  package let name: String
-  /// The `dtype` of the header.
-  package let elementType: ElementType
-  /// The lengths of the axes, the last one contiguous; empty for a scalar.
-  package let shape: [Int]
-  /// Where its bytes are in the file.
-  package let byteRange: Range<Int>
-
-  /// The product of the shape.
-  package var elementCount: Int { shape.reduce(1, *) }
-
-  /// The tensor as the object of an error message.
-  var object: String { "tensor " + FileError.quoted(name) }
-}
-
 /// The header of a safetensors file, parsed from bytes that nobody vouches for.
 struct SafetensorsHeader {
   let tensors: OrderedDictionary<String, TensorEntry>

@@ -1,4 +1,5 @@
-/// One pass over the elements of a tensor in blocks, in memory that does not grow with the tensor.
+/// One pass over the elements of a tensor in blocks, in memory that does not grow with the tensor, unless it is a view
+/// that has to be gathered.
 package struct TensorBlocks<Scalar: WeightScalar>: ~Copyable {
   let entry: TensorEntry
   private let file: PositionedFile
@@ -9,19 +10,23 @@ package struct TensorBlocks<Scalar: WeightScalar>: ~Copyable {
   private var values: UnsafeMutableBufferPointer<Scalar>?
   /// The block as it is in the file, where it has to be converted.
   private let bytes: UnsafeMutableRawBufferPointer?
+  /// All of a view that is not in row-major order in the file.
+  private let gathered: [UInt8]?
 
   /// Half a mebibyte of Float64: large enough for the system call not to matter, small enough to stay in the cache.
   package static var defaultLength: Int { 1 << 16 }
 
-  init(_ source: SafetensorsFile, _ name: String, length: Int = defaultLength) throws(FileError) {
+  init(_ source: TensorFile, _ name: String, length: Int = defaultLength) throws(FileError) {
     precondition(length > 0)
     let entry = try source.entry(name)
     let format = try source.format(of: entry)
     let length = min(length, max(entry.elementCount, 1))
-    let isConverted = format != Scalar.format || !isLittleEndian
+    let gathered = entry.strides == nil ? nil : try source.gather(entry)
+    let isConverted = gathered == nil && (format != Scalar.format || !isLittleEndian)
     self.entry = entry
     self.format = format
     self.length = length
+    self.gathered = gathered
     file = source.file
     position = 0
     values = nil
@@ -54,7 +59,12 @@ package struct TensorBlocks<Scalar: WeightScalar>: ~Copyable {
   /// Reads the elements of `range`, at most a block of them.
   func load(_ range: Range<Int>, into target: UnsafeMutableBufferPointer<Scalar>) throws(FileError) {
     let offset = entry.byteRange.lowerBound + range.lowerBound * format.bytes
-    if let bytes {
+    if let gathered {
+      gathered.withUnsafeBytes { all in
+        let block = all[range.lowerBound * format.bytes..<range.upperBound * format.bytes]
+        Scalar.decode(UnsafeRawBufferPointer(rebasing: block), of: format, into: target)
+      }
+    } else if let bytes {
       let block = UnsafeMutableRawBufferPointer(rebasing: bytes[..<(range.count * format.bytes)])
       try file.read(into: block, at: offset)
       Scalar.decode(UnsafeRawBufferPointer(block), of: format, into: target)
@@ -64,8 +74,8 @@ package struct TensorBlocks<Scalar: WeightScalar>: ~Copyable {
   }
 }
 
-extension SafetensorsFile {
-  fileprivate func format(of entry: TensorEntry) throws(FileError) -> FloatFormat {
+extension TensorFile {
+  func format(of entry: TensorEntry) throws(FileError) -> FloatFormat {
     if let format = entry.elementType.format { return format }
     let known = FloatFormat.allCases.map(\.rawValue).joined(separator: ", ")
     throw FileError(

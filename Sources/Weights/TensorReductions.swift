@@ -17,6 +17,13 @@ package struct NonFiniteCount: Equatable, Sendable {
     count += found
   }
 
+  /// Adds what was found in a part, whose indices `whole` turns into those of the whole.
+  mutating func add(_ part: NonFiniteCount, whole: (Int) -> Int) {
+    count += part.count
+    guard let index = part.firstIndex.map(whole) else { return }
+    firstIndex = min(firstIndex ?? index, index)
+  }
+
   /// The error that says so, or nil when all values are finite.
   package func error(path: String, name: String) -> FileError? {
     guard let firstIndex else { return nil }
@@ -27,7 +34,7 @@ package struct NonFiniteCount: Equatable, Sendable {
   }
 }
 
-extension SafetensorsFile {
+extension TensorFile {
   /// Counts NaN and infinities in one pass with bounded memory.
   package func countNonFinite(of name: String) throws(FileError) -> NonFiniteCount {
     var blocks = try TensorBlocks<Double>(self, name)
@@ -39,19 +46,26 @@ extension SafetensorsFile {
   /// ‖W‖_F in Float64, in one pass with bounded memory; exact scaling by powers of two keeps squares from over- and
   /// underflowing. The order of summation is fixed. Throws `.badContent` when a value is NaN or infinite.
   package func frobeniusNorm(of name: String) throws(FileError) -> Double {
-    var blocks = try TensorBlocks<Double>(self, name)
     var sum = ScaledSumOfSquares()
-    while let (values, _) = try blocks.next() {
-      guard sum.add(values) else {
-        // A second pass, so that a good tensor pays nothing for the details of the message.
-        if let error = try countNonFinite(of: name).error(path: path, name: name) { throw error }
-        throw changed(name)
-      }
+    guard try addSquares(of: name, to: &sum) else {
+      // A second pass, so that a good tensor pays nothing for the details of the message.
+      if let error = try countNonFinite(of: name).error(path: path, name: name) { throw error }
+      throw changed(name)
     }
     return sum.squareRoot
   }
 
-  private func changed(_ name: String) -> FileError {
+  /// Adds the squares of all elements; false when one of them is not finite.
+  func addSquares(of name: String, to sum: inout ScaledSumOfSquares) throws(FileError) -> Bool {
+    var blocks = try TensorBlocks<Double>(self, name)
+    while let (values, _) = try blocks.next() {
+      guard sum.add(values) else { return false }
+    }
+    return true
+  }
+
+  /// The error for values that were not finite in one pass and were in the next.
+  func changed(_ name: String) -> FileError {
     FileError(
       .badContent, path: path, object: "tensor " + FileError.quoted(name),
       "expected the same values when read again, found others; is it still being written?")

@@ -38,7 +38,7 @@ struct Adapter {
 
   /// Rewrites every tensor as `change` leaves it; one that loses its name is left out.
   func changeTensors(_ change: (inout Tensor) -> Void) throws {
-    let file = try SafetensorsFile(path: weights)
+    let file = try TensorFile(path: weights)
     var writer = SafetensorsWriter()
     for (name, entry) in file.tensors.map({ ($0.key, $0.value) }) {
       var tensor = Tensor(name: name, shape: entry.shape, type: entry.elementType, bytes: try file.readBytes(name))

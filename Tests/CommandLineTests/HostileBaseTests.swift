@@ -31,7 +31,7 @@ import Weights
     let base = bench.path("base/model.safetensors")
     try bench.folder.write("base/config.json", "{}")
     var writer = SafetensorsWriter()
-    let adapter = try SafetensorsFile(path: Reference.lora + "/checkpoint-5/adapter_model.safetensors")
+    let adapter = try TensorFile(path: Reference.lora + "/checkpoint-5/adapter_model.safetensors")
     for tensor in adapter.tensors.map({ $0.key }) where tensor.hasSuffix(".lora_A.weight") {
       let module = tensor.dropFirst("base_model.model.".count).dropLast(".lora_A.weight".count)
       writer.add(module + ".weight", shape: [3, 5], [Float](repeating: 1, count: 15))
@@ -104,7 +104,7 @@ import Weights
     let base = try Adapter(path: bench.copy(Reference.llama + "-f32", as: "base"))
     let file = base.path + "/model.safetensors"
     let weight = "model.layers.0.mlp.down_proj.weight"
-    let entry = try SafetensorsFile(path: file).entry(weight)
+    let entry = try TensorFile(path: file).entry(weight)
     var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
     bytes.replaceSubrange(entry.byteRange.lowerBound..<entry.byteRange.lowerBound + 4, with: [0, 0, 0xC0, 0x7F])
     try Data(bytes).write(to: URL(fileURLWithPath: file))

@@ -7,14 +7,14 @@ import Weights
 @Suite struct AdamWTests {
   @Test(arguments: [("plain", 0.0, false), ("decay", 0.1, false), ("clipped", 0.1, true)])
   func asPyTorchSteps(name: String, decay: Double, isClipped: Bool) throws {
-    let file = try SafetensorsFile(path: Oracle.folder + "/optimizer.safetensors")
+    let file = try TensorFile(path: Oracle.folder + "/optimizer.safetensors")
     try follow(file, name, decay, isClipped, kind: "float64", as: Double.self, tolerance: 1e-13)
     // Twelve steps with a few roundings of numbers near 1 each.
     try follow(file, name, decay, isClipped, kind: "float32", as: Float.self, tolerance: 2e-6)
   }
 
   private func follow<S: TransformerScalar>(
-    _ file: SafetensorsFile, _ name: String, _ decay: Double, _ isClipped: Bool, kind: String, as: S.Type,
+    _ file: TensorFile, _ name: String, _ decay: Double, _ isClipped: Bool, kind: String, as: S.Type,
     tolerance: Double
   ) throws {
     let (gradients, expected) = (try file.doubles("gradients"), try file.doubles("\(name).\(kind)"))

@@ -29,7 +29,7 @@ import Weights
     let folder = try TemporaryFolder()
     try EmbeddedBase.write(to: folder.path)
     let model = try PretrainedModel(path: folder.path)
-    let expected = try SafetensorsFile(path: Oracle.folder + "/embedded.safetensors")
+    let expected = try TensorFile(path: Oracle.folder + "/embedded.safetensors")
     let manifest = try JSONValue(contentsOf: Oracle.folder + "/manifest.json")
     let prompts = try #require(manifest["embedded"]?["prompts"]?.array).compactMap(\.string)
     try #require(prompts.count == 5)

@@ -55,7 +55,7 @@ import Weights
 
   /// The model at the perturbed start of the oracle.
   private func adaptedModel<S: TransformerScalar>(
-    _ name: String, _ expected: SafetensorsFile, as: S.Type
+    _ name: String, _ expected: TensorFile, as: S.Type
   ) throws -> AdaptedModel<S> {
     let parts = name.split(separator: "-").map(String.init)
     let model = try Oracle.model(parts[0])
@@ -73,7 +73,7 @@ import Weights
   }
 
   private func compare<S: TransformerScalar>(
-    _ values: [S], _ adapters: AdapterSet<S>, _ expected: SafetensorsFile, _ what: String, _ tolerance: Double
+    _ values: [S], _ adapters: AdapterSet<S>, _ expected: TensorFile, _ what: String, _ tolerance: Double
   ) throws {
     try forEachTensor(adapters) { key, range in
       let reference = try expected.doubles("\(what).\(key)")

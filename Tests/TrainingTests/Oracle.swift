@@ -14,12 +14,12 @@ enum Oracle {
     try PretrainedModel(path: folder + "/models/" + name)
   }
 
-  static func values(ofModel name: String) throws -> SafetensorsFile {
-    try SafetensorsFile(path: folder + "/models/\(name)/oracle.safetensors")
+  static func values(ofModel name: String) throws -> TensorFile {
+    try TensorFile(path: folder + "/models/\(name)/oracle.safetensors")
   }
 
-  static func values(ofMethod name: String) throws -> SafetensorsFile {
-    try SafetensorsFile(path: folder + "/methods/\(name).safetensors")
+  static func values(ofMethod name: String) throws -> TensorFile {
+    try TensorFile(path: folder + "/methods/\(name).safetensors")
   }
 
   /// The token sequences that every loss is over.
@@ -35,7 +35,7 @@ enum Oracle {
   }
 }
 
-extension SafetensorsFile {
+extension TensorFile {
   func doubles(_ name: String) throws -> [Double] { try read(name, as: Double.self) }
 
   /// A tensor of 64-bit integers.

@@ -65,8 +65,8 @@ import Weights
     let folder = try TemporaryFolder()
     let out = folder.path("deep/base")
     try PretrainedModel(path: Self.folder(of: name)).write(to: out)
-    let ours = try SafetensorsFile(path: out + "/model.safetensors")
-    let theirs = try SafetensorsFile(path: Self.folder(of: name) + "/model.safetensors")
+    let ours = try TensorFile(path: out + "/model.safetensors")
+    let theirs = try TensorFile(path: Self.folder(of: name) + "/model.safetensors")
     #expect(ours.metadata == ["format": "pt"])
     #expect(Set(ours.tensors.keys) == Set(theirs.tensors.keys))
     for (tensor, entry) in ours.tensors {

@@ -148,8 +148,41 @@ import Weights
     let error = try problem()
     #expect(error.kind == .badContent)
     #expect(
-      error.description == "\(folder.path): \(expected), found only pytorch_model-00001-of-00002.bin, a format that "
-        + "cannot be read. Convert the model with save_pretrained(safe_serialization=True)")
+      error.description == "\(folder.path): \(expected), found only pytorch_model-00001-of-00002.bin without "
+        + "pytorch_model.bin.index.json. Copy or download the index too")
+  }
+
+  @Test(arguments: ["base", "base-sharded", "base/pytorch_model.bin"])
+  func writtenByTorch(name: String) throws {
+    let model = try BaseModel(path: ReaderReferences.path(name))
+    let expected = try ReaderReferences.expected(name == "base-sharded" ? name : "base")
+    #expect(Set(model.tensorNames) == Set(expected.map(\.name)))
+    for (name, tensor) in expected {
+      #expect(try model.shape(of: name) == tensor.shape)
+      #expect(ReaderReferences.digest(try model.readFinite(name, as: Double.self)) == tensor.values)
+    }
+    #expect(
+      try BaseIdentity.sha256(of: model) == BaseIdentity.sha256(of: BaseModel(path: ReaderReferences.path("base"))))
+  }
+
+  @Test func safetensorsComeBeforeTorch() throws {
+    try folder.write("pytorch_model.bin", "broken")
+    try write("model.safetensors", [("a", 1)])
+    #expect(try BaseModel(path: folder.path).tensorNames == ["a"])
+    try FileManager.default.removeItem(atPath: folder.path("model.safetensors"))
+    try write("other.safetensors", [("a", 1)])
+    #expect(try problem().path == folder.path("pytorch_model.bin"))
+  }
+
+  @Test func partsOfAMatrix() throws {
+    var writer = SafetensorsWriter()
+    writer.add("w", shape: [3, 4], (0..<12).map(Double.init), as: .float16)
+    try writer.write(to: folder.path("model.safetensors"))
+    let model = try BaseModel(path: folder.path)
+    #expect(try model.readRectangle("w", rows: 1..<3, columns: 2..<4, as: Double.self) == [6, 7, 10, 11])
+    #expect(try model.readRectangle("w", rows: 0..<3, columns: 3..<3, as: Float.self) == [])
+    #expect(try model.readRows("w", rows: 2..<3, as: Float.self) == [8, 9, 10, 11])
+    #expect(try model.isReadable("w"))
   }
 
   @Test func nothingThere() throws {

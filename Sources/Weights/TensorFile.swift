@@ -1,11 +1,11 @@
 import OrderedCollections
 
-/// A safetensors file, open for reading. Opening it reads and checks the header; tensors are read on demand, from
-/// several threads at once if need be.
-package struct SafetensorsFile: Sendable {
-  /// The tensors in the order of the header.
+/// A file of tensors, open for reading: safetensors, or a zip archive as `torch.save` writes. Opening it reads and checks
+/// what says where the tensors are; the tensors are read on demand, from several threads at once if need be.
+package struct TensorFile: Sendable {
+  /// The tensors in the order of the file.
   package let tensors: OrderedDictionary<String, TensorEntry>
-  /// The header's `__metadata__`; empty where there is none.
+  /// The `__metadata__` of safetensors; empty where there is none.
   package let metadata: OrderedDictionary<String, String>
   /// The file behind it, with its identity.
   package let file: PositionedFile
@@ -13,10 +13,15 @@ package struct SafetensorsFile: Sendable {
   /// The path that was opened.
   package var path: String { file.path }
 
-  /// Opens a file; throws `.badContent` for every way in which its header can contradict itself or the file, and names
-  /// the other formats that are met under this name.
+  /// Opens a file, whatever its name; throws `.badContent` for every way in which its header or directory can contradict
+  /// itself or the file, and names the other formats that are met under this name. Nothing in a pickle is executed.
   package init(path: String) throws(FileError) {
     file = try PositionedFile(path: path)
+    if try Self.isZipArchive(file) {
+      tensors = try TorchArchive(of: file).tensors
+      metadata = [:]
+      return
+    }
     let length = try Self.headerLength(of: file)
     let bytes = try file.read(length, at: SafetensorsHeader.prefixLength)
     let dataSize = file.size - SafetensorsHeader.prefixLength - length
@@ -38,7 +43,14 @@ package struct SafetensorsFile: Sendable {
 
 // MARK: - Opening
 
-extension SafetensorsFile {
+extension TensorFile {
+  /// Whether a file begins as a zip archive does. The length of a safetensors header may look like that by chance, but
+  /// then the header follows.
+  private static func isZipArchive(_ file: PositionedFile) throws(FileError) -> Bool {
+    let prefix = try file.read(min(file.size, SafetensorsHeader.prefixLength + 1), at: 0)
+    return ForeignFormat(prefix: prefix) == .zipArchive && prefix.last != UInt8(ascii: "{")
+  }
+
   private static func headerLength(of file: PositionedFile) throws(FileError) -> Int {
     let prefix = try file.read(min(file.size, ForeignFormat.prefixLength), at: 0)
     let prefixLength = SafetensorsHeader.prefixLength
@@ -75,7 +87,7 @@ extension SafetensorsFile {
 
 // MARK: - Reading
 
-extension SafetensorsFile {
+extension TensorFile {
   /// All elements of a tensor in row-major order, converted to `type`. `F64` read as `Float` is rounded.
   ///
   /// Throws `.badContent` for an unknown name and for an element type that cannot be read.
@@ -109,10 +121,11 @@ extension SafetensorsFile {
     while let (values, offset) = try blocks.next() { try body(values, offset) }
   }
 
-  /// The bytes of a tensor of any element type, as they are in the file.
+  /// The bytes of a tensor of any element type, as they are in the file, in row-major order.
   package func readBytes(_ name: String) throws(FileError) -> [UInt8] {
-    let range = try entry(name).byteRange
-    return try file.read(range.count, at: range.lowerBound)
+    let entry = try entry(name)
+    if entry.strides != nil { return try gather(entry) }
+    return try file.read(entry.byteRange.count, at: entry.byteRange.lowerBound)
   }
 
   /// Passes the bytes of a tensor of any element type to `body` in blocks of at most `bytes`, for hashing and copying.
@@ -121,12 +134,18 @@ extension SafetensorsFile {
     of name: String, bytes: Int = 1 << 20, body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     precondition(bytes > 0)
-    let range = try entry(name).byteRange
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(bytes, range.count), alignment: 16)
+    let entry = try entry(name)
+    let gathered = entry.strides == nil ? nil : try gather(entry)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(bytes, entry.byteCount), alignment: 16)
     defer { buffer.deallocate() }
-    for start in stride(from: range.lowerBound, to: range.upperBound, by: bytes) {
-      let block = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(bytes, range.upperBound - start)])
-      try file.read(into: block, at: start)
+    for start in stride(from: 0, to: entry.byteCount, by: bytes) {
+      let range = start..<min(start + bytes, entry.byteCount)
+      let block = UnsafeMutableRawBufferPointer(rebasing: buffer[..<range.count])
+      if let gathered {
+        block.copyBytes(from: gathered[range])
+      } else {
+        try file.read(into: block, at: entry.byteRange.lowerBound + start)
+      }
       try body(UnsafeRawBufferPointer(block))
     }
   }

@@ -4,17 +4,17 @@ import TestSupport
 import Testing
 import Weights
 
-@Suite struct SafetensorsFileTests {
+@Suite struct TensorFileTests {
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }
 
-  private func file(_ build: (inout SafetensorsWriter) -> Void) throws -> SafetensorsFile {
+  private func file(_ build: (inout SafetensorsWriter) -> Void) throws -> TensorFile {
     var writer = SafetensorsWriter()
     build(&writer)
     let path = folder.path("t.safetensors")
     try writer.write(to: path)
-    return try SafetensorsFile(path: path)
+    return try TensorFile(path: path)
   }
 
   @Test func roundTrip() throws {
@@ -59,10 +59,10 @@ import Weights
   @Test func emptyFileOfTensors() throws {
     var writer = SafetensorsWriter(metadata: [:])
     try writer.write(to: folder.path("empty.safetensors"))
-    #expect(try SafetensorsFile(path: folder.path("empty.safetensors")).tensors.isEmpty)
+    #expect(try TensorFile(path: folder.path("empty.safetensors")).tensors.isEmpty)
     writer.add("none", shape: [0, 4], [] as [Double])
     try writer.write(to: folder.path("empty.safetensors"))
-    let file = try SafetensorsFile(path: folder.path("empty.safetensors"))
+    let file = try TensorFile(path: folder.path("empty.safetensors"))
     #expect(try file.read("none", as: Double.self) == [])
     #expect(try file.frobeniusNorm(of: "none") == 0)
   }
