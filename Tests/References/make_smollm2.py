@@ -20,6 +20,7 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora.layer import LoraLayer
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+import methods_reference
 import models
 import spectra_reference as reference
 
@@ -90,7 +91,7 @@ def main() -> None:
         models.tidy(Path(part))
     base = reference.Base(Path("base"))
     adapters = {step: reference.read_adapter(Path(f"run/checkpoint-{step}")) for step in STEPS}
-    rows = reference.updates(base, adapters)
+    rows = methods_reference.updates(base, adapters, None, None)
     tables = {name: Path(f"expected.{name}.csv") for name in ("modules", "singular_values")}
     reference.write_tables(rows, tables, thorough=False)
     print(f"{len(rows)} rows over {len(adapters[STEPS[0]].modules)} modules")

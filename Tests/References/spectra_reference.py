@@ -184,17 +184,46 @@ class Base:
 
     def __init__(self, folder: Path, fan_in_fan_out: bool = False):
         self.fan_in_fan_out = fan_in_fan_out
+        config = json.loads((folder / "config.json").read_text())
+        self.experts_transposed = config["model_type"] == "gpt_oss"
         self.tensors: dict[str, torch.Tensor] = {}
         for file in sorted(folder.glob("model*.safetensors")):
             self.tensors.update(read_tensors(file))
 
     def names(self) -> list[str]:
-        return sorted(n.removesuffix(".weight") for n, t in self.tensors.items() if t.ndim == 2)
+        """Every matrix: two-dimensional weights, and each expert's part of a fused parameter (fused here if need be)."""
+        plain = {n.removesuffix(".weight") for n, t in self.tensors.items() if t.ndim == 2 and n.endswith(".weight")}
+        split = {n for n in plain if re.search(r"\.experts\.\d+\.\w+$", n)}
+        fused = {n for n, t in self.tensors.items() if t.ndim == 3}
+        fused |= {f"{n.rsplit('.', 2)[0]}.{part}" for n in split for part in ("gate_up_proj", "down_proj")}
+        return sorted((plain - split) | {f"{n}.{expert}" for n in fused for expert in range(self.expert_count(n))})
 
     def dtype(self, module: str) -> torch.dtype:
         return self.tensors[module + ".weight"].dtype
 
+    def fused(self, parameter: str) -> torch.Tensor:
+        """A parameter with one matrix an expert, experts x out x in, whichever way the folder stores it."""
+        if parameter in self.tensors:
+            stored = self.tensors[parameter]
+            return stored.transpose(1, 2) if self.experts_transposed else stored
+        block, _, last = parameter.rpartition(".")
+        parts = ["gate_proj", "up_proj"] if last == "gate_up_proj" else [last]
+        each, expert = [], 0
+        while f"{block}.{expert}.{parts[0]}.weight" in self.tensors:
+            each.append(torch.cat([self.tensors[f"{block}.{expert}.{part}.weight"] for part in parts]))
+            expert += 1
+        return torch.stack(each)
+
+    def expert_shape(self, parameter: str) -> tuple[int, int]:
+        return tuple(self.fused(parameter).shape[1:])
+
+    def expert_count(self, parameter: str) -> int:
+        return self.fused(parameter).shape[0]
+
     def weight(self, module: str) -> np.ndarray:
+        parameter, _, last = module.rpartition(".")
+        if last.isdigit():
+            return self.fused(parameter)[int(last)].double().numpy()
         stored = self.tensors[module + ".weight"].double().numpy()
         return stored.T if self.fan_in_fan_out or is_embedding(module) else stored
 
@@ -207,11 +236,21 @@ def resolve(pattern: dict, module: str, otherwise: float) -> float:
     return otherwise
 
 
-def read_adapter(folder: Path) -> Adapter:
-    """An adapter folder as PEFT writes it; an adapter that is not called "default" lies in a subfolder."""
+def read_config(folder: Path) -> dict:
+    return json.loads((adapter_folder(folder) / "adapter_config.json").read_text())
+
+
+def adapter_folder(folder: Path) -> Path:
+    """Where an adapter's files lie: one that is not called "default" lies in a subfolder."""
     if not (folder / "adapter_config.json").exists():
         (folder,) = [file.parent for file in folder.glob("*/adapter_config.json")]
-    config = json.loads((folder / "adapter_config.json").read_text())
+    return folder
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """A LoRA folder as PEFT writes it."""
+    folder = adapter_folder(folder)
+    config = read_config(folder)
     tensors = read_tensors(folder / "adapter_model.safetensors")
     modules: dict[str, Factors | Saved] = {}
     for name, tensor in tensors.items():
@@ -390,29 +429,6 @@ def saved_updates(base: Base, module: str, history: list[tuple[int, Saved]]) -> 
     return rows
 
 
-def updates(
-    base: Base, run: dict[int, Adapter], initial: Adapter | None = None, method: str | None = None
-) -> list[Update]:
-    """All updates of a run: checkpoints by step, an optional adapter of step 0, and the method if it is told."""
-    steps = sorted(run)
-    config = run[steps[0]].config
-    rows: list[Update] = []
-    for module, first in run[steps[0]].modules.items():
-        if isinstance(first, Saved):
-            rows += saved_updates(base, module, [(step, run[step].modules[module]) for step in steps])
-            continue
-        start = initial.modules[module] if initial else None
-        history = ModuleHistory(base, module, method_of(config, method), config, start, first)
-        if start is not None:
-            rows += history.since_start(0, start)
-        before = None
-        for step in steps:
-            now = run[step].modules[module]
-            rows += history.since_start(step, now) + history.since(step, now, before)
-            before = (step, now)
-    return sorted(rows, key=lambda row: (row.step, row.module, row.delta))
-
-
 # --- numbers --------------------------------------------------------------------------------------------------------
 
 
@@ -536,7 +552,7 @@ def check_against_dense(update: Update, tau: np.ndarray) -> None:
     scale = max(dense[0], 1e-30)
     if isinstance(update.matrix, tuple):
         scale = max(scale, float(np.linalg.norm(update.matrix[0]) * np.linalg.norm(update.matrix[1])))
-    worst = np.abs(dense[: len(tau)] - tau).max()
+    worst = np.abs(dense[: len(tau)] - tau).max(initial=0)
     assert worst <= 1e-13 * scale, f"{update.module} {update.delta} at {update.step}: {worst} of {scale}"
     assert (dense[len(tau) :] <= 1e-13 * scale).all()
     assert abs(np.linalg.norm(update.dense()) - np.sqrt((tau * tau).sum())) <= 1e-13 * scale
@@ -608,14 +624,13 @@ def condition(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def write_base_values(base: Base, modules: list[str], file: Path) -> None:
+def write_base_values(weights: dict[str, np.ndarray], file: Path) -> None:
     """The singular values of base weights, as the rows `base` of singular_values.csv (their step is empty)."""
-    with open(file, "w", newline="") as stream:
-        series = csv.writer(stream, lineterminator="\n")
-        series.writerow(["step", "module", "delta", "index", "value"])
-        for module in modules:
-            for index, value in enumerate(np.linalg.svd(base.weight(module), compute_uv=False)):
-                series.writerow(["", module, "base", index, cell(float(value))])
+    series = Table(file, SERIES)
+    for module, weight in weights.items():
+        for index, value in enumerate(np.linalg.svd(weight, compute_uv=False)):
+            series.add(["", module, "base", index, cell(float(value))])
+    series.stream.close()
 
 
 # --- what is published already --------------------------------------------------------------------------------------
