@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import (
     BertConfig,
@@ -28,6 +29,7 @@ CLASSES = {
     "qwen3-moe": Qwen3MoeForCausalLM,
     "qwen3-moe-split": Qwen3MoeForCausalLM,
     "gpt-oss": GptOssForCausalLM,
+    "angles": LlamaForCausalLM,
 }
 
 
@@ -62,6 +64,33 @@ def write_llama_small() -> None:
     model = LlamaForCausalLM(config)
     models.cut(model, models.smollm2(), layers={0: 15})
     model.to(torch.bfloat16).save_pretrained("bases/llama-small")
+
+
+ANGLE_RANK = 4
+ANGLE_SPECTRUM = [1.0, 0.9, 0.8, 0.7, *(0.3 * 0.9**j for j in range(16))]
+
+
+def write_angles() -> None:
+    """A float64 model whose 24 x 20 projections have a wide gap behind their fourth singular value."""
+    random = np.random.default_rng(7)
+    config = models.llama_config(
+        vocab_size=8,
+        hidden_size=20,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        head_dim=6,
+        tie_word_embeddings=False,
+    )
+    torch.manual_seed(7)
+    model = LlamaForCausalLM(config).double()
+    attention = model.model.layers[0].self_attn
+    with torch.no_grad():
+        for layer in (attention.q_proj, attention.k_proj):
+            left, right = (np.linalg.qr(random.standard_normal((size, 20)))[0] for size in (24, 20))
+            layer.weight.copy_(torch.from_numpy((left * ANGLE_SPECTRUM) @ right.T))
+    model.save_pretrained("bases/angles")
 
 
 EXPERT_SIZES = dict(
@@ -161,4 +190,6 @@ def write_missing() -> None:
         write_llama_small()
     if {"qwen3-moe", "qwen3-moe-split", "gpt-oss"} & set(missing):
         write_experts()
+    if "angles" in missing:
+        write_angles()
     models.tidy(Path("bases"))

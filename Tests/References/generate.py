@@ -3,9 +3,9 @@
     python generate.py          everything anew
     python generate.py --add    trains only what is not there yet; evaluates all tables again
 
-Small models are cut from real weights, adapters are trained and saved by Hugging Face PEFT, and what an analysis must
-find in them is computed by `spectra_reference.py`, `methods_reference.py` and `geometry_reference.py`. Everything is
-seeded and runs on one thread.
+Small models are cut from real weights (`bases.py`), adapters are trained and saved by Hugging Face PEFT (`runs.py`), and
+what an analysis must find in them is computed by `spectra_reference.py`, `methods_reference.py`, `geometry_reference.py`
+and `tables.py`. Everything is seeded and runs on one thread.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import models
 import runs
 import spectra_reference as reference
 import synthetic
+import tables
 from runs import LAYOUTS, RUNS, SEED, STEPS, Run
 
 PARTS = ("bases", "runs", "expected")
@@ -101,10 +102,10 @@ def evaluate(name: str, base_name: str, source: str, paths: dict[int, Path], ini
     if run and run.weights:
         check_against_peft(run, base, rows, initial is not None)
     files = {part: f"expected/{name}.{part}.csv" for part in TABLES}
-    reference.write_tables(rows, {part: Path(file) for part, file in files.items()})
+    tables.write_tables(rows, {part: Path(file) for part, file in files.items()})
     if rows[0].method == "ln-tuning":  # the base of these rows is W₀·diag(γ₀), which no table of the base model has
         files["base"] = f"expected/{name}.base.csv"
-        reference.write_base_values({row.module: row.base.matrix for row in rows}, Path(files["base"]))
+        tables.write_base_values({row.module: row.base.matrix for row in rows}, Path(files["base"]))
     return {
         "name": name,
         "base": f"bases/{base_name}",
@@ -131,6 +132,9 @@ def evaluate_all() -> list[dict]:
     for name, layout in LAYOUTS.items():
         paths = {step: Path(layout.format(step)) for step in STEPS[:2]}
         cases.append(evaluate(name, "llama", f"runs/{name}", paths, None, None))
+    paths = {step: synthetic.ANGLE_FOLDER / f"checkpoint-{step}" for step in synthetic.TURNS}
+    cases.append(evaluate("angles", "angles", "runs/angles", paths, None, None))
+    synthetic.check_angles(Path(cases[-1]["expected"]["modules"]))
     return cases
 
 
@@ -144,7 +148,7 @@ def write_base_values() -> dict[str, str]:
         base = reference.Base(Path("bases") / name, fan_in_fan_out=name == "gpt2")
         files[f"bases/{name}"] = f"expected/base-{name}.singular_values.csv"
         used = [n for n in base.names() if "position" not in n and "token_type" not in n and not n.endswith("wpe")]
-        reference.write_base_values({n: base.weight(n) for n in used}, Path(files[f"bases/{name}"]))
+        tables.write_base_values({n: base.weight(n) for n in used}, Path(files[f"bases/{name}"]))
     return files
 
 
@@ -166,6 +170,7 @@ def write_manifest(cases: list[dict], base_values: dict[str, str]) -> None:
             if r.refused
         ],
         "gauge": "expected/gauge.json",
+        "angles": "expected/angles.json",
         "base_singular_values": base_values,
         "sha256": {file.as_posix(): digest(file) for file in generated},
     }
@@ -189,7 +194,7 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(SEED)
     logging.disable_progress_bar()
-    published = reference.read_published(Path("expected")) if keep else {}
+    published = tables.read_published(Path("expected")) if keep else {}
     for part in PARTS:
         if not keep:
             models.empty(Path(part))
@@ -200,9 +205,11 @@ def main() -> None:
             runs.perform(run)
     runs.write_layouts()
     synthetic.write_gauges()
+    synthetic.write_angle_run()
+    synthetic.write_angles()
     cases = evaluate_all()
     base_values = write_base_values()
-    reference.keep_published(published)
+    tables.keep_published(published)
     write_manifest(cases, base_values)
 
 

@@ -23,6 +23,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 import methods_reference
 import models
 import spectra_reference as reference
+import tables
 
 SEED = 16
 STEPS, RATE, LENGTH = (2, 4, 6), 2e-4, 32
@@ -92,8 +93,8 @@ def main() -> None:
     base = reference.Base(Path("base"))
     adapters = {step: reference.read_adapter(Path(f"run/checkpoint-{step}")) for step in STEPS}
     rows = methods_reference.updates(base, adapters, None, None)
-    tables = {name: Path(f"expected.{name}.csv") for name in ("modules", "singular_values")}
-    reference.write_tables(rows, tables, thorough=False)
+    files = {name: Path(f"expected.{name}.csv") for name in ("modules", "singular_values")}
+    tables.write_tables(rows, files, thorough=False)
     print(f"{len(rows)} rows over {len(adapters[STEPS[0]].modules)} modules")
 
 

@@ -269,10 +269,9 @@ class DenseHistory:
         ]
         if isinstance(now, DoRA):
             both = [now, self.start] if self.start else [now]
-            magnitude, direction = now.magnitude_part(self.weight, self.start), now.direction_part(self.weight, self.start)
-            sizes = [state.magnitude_rounding() for state in both]
+            magnitude, sizes = now.magnitude_part(self.weight, self.start), [state.magnitude_rounding() for state in both]
             rows.append(self.row(step, "init.magnitude", now, magnitude, sizes, reach=Reach("row-scaling")))
-            sizes = [state.factors.rounding() for state in both]
+            direction, sizes = now.direction_part(self.weight, self.start), [s.factors.rounding() for s in both]
             rows.append(self.row(step, "init.direction", now, direction, sizes))
         return rows
 
@@ -399,13 +398,16 @@ def dense_updates(base: Base, run: dict[int, Adapter], start: Adapter | None, mo
     return rows
 
 
-def factored_updates(base: Base, run: dict[int, Adapter], start: Adapter | None, module: str, method: str) -> list[Update]:
+def factored_updates(
+    base: Base, run: dict[int, Adapter], start: Adapter | None, module: str, method: str
+) -> list[Update]:
     config = next(iter(run.values())).config
     steps = sorted(run)
-    first = run[steps[0]].modules[module]
-    history = reference.ModuleHistory(base, module, method, config, start.modules[module] if start else None, first)
-    history.rank_for_k = config["init_r"] if method == "adalora" else first.configured
-    rows = history.since_start(0, start.modules[module]) if start else []
+    first, given = run[steps[0]].modules[module], start.modules[module] if start else None
+    history = reference.ModuleHistory(base, module, method, config, given, first)
+    if method == "adalora":
+        history.rank_for_k = config["init_r"]
+    rows = history.since_start(0, given) if given else []
     before = None
     for step in steps:
         now = run[step].modules[module]

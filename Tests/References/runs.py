@@ -1,4 +1,4 @@
-"""The runs of the reference set: what is trained, how PEFT saves it, and the live weights that our reading must equal."""
+"""The runs of the reference set: what is trained, how PEFT saves it, the live weights that our reading must equal."""
 
 from __future__ import annotations
 
@@ -188,7 +188,10 @@ RUNS += [
     Run("miss", "llama", dict(r=7, target_modules=ATTENTION_AND_DOWN), kind=MissConfig),
     Run("miss-bat", "llama", dict(r=8, init_weights="bat", target_modules=ATTENTION_AND_DOWN), kind=MissConfig),
     Run(
-        "miss-mini", "llama", dict(r=8, mini_r=16, init_weights="mini", target_modules=ATTENTION_AND_DOWN), kind=MissConfig
+        "miss-mini",
+        "llama",
+        dict(r=8, mini_r=16, init_weights="mini", target_modules=ATTENTION_AND_DOWN),
+        kind=MissConfig,
     ),
     Run("vera", "llama", dict(r=8, target_modules=["q_proj", "k_proj", "v_proj"]), kind=VeraConfig, rate=2e-2),
     Run(
@@ -221,7 +224,13 @@ RUNS += [
         kind=LNTuningConfig,
         rate=1e-2,
     ),
-    Run("loha", "llama", dict(r=3, alpha=6, target_modules=["q_proj", "v_proj", "down_proj"]), kind=LoHaConfig, rate=1e-2),
+    Run(
+        "loha",
+        "llama",
+        dict(r=3, alpha=6, target_modules=["q_proj", "v_proj", "down_proj"]),
+        kind=LoHaConfig,
+        rate=1e-2,
+    ),
     Run("lokr", "llama", dict(r=4, alpha=8, target_modules=["q_proj", "v_proj", "down_proj"]), kind=LoKrConfig),
     Run(
         "lora-fa",
