@@ -173,6 +173,7 @@ def write_manifest(cases: list[dict], base_values: dict[str, str]) -> None:
         "angles": "expected/angles.json",
         "base_singular_values": base_values,
         "sha256": {file.as_posix(): digest(file) for file in generated},
+        "bytes": {file.as_posix(): file.stat().st_size for file in generated},
     }
     models.write_json(Path("manifest.json"), manifest)
     total = sum(file.stat().st_size for file in generated)

@@ -296,6 +296,9 @@ def prepare(run: Run):
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.to(run.adapter_dtype)
+    for name, parameter in model.named_parameters():
+        if ".ranknum." in name:  # PEFT lets optimisers move ρ and then saves without it: what is loaded is another model
+            parameter.requires_grad_(False)
     if run.freezes_a:
         for layer in lora_layers(model).values():
             layer.lora_A["default"].requires_grad_(False)
