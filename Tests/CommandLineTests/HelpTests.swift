@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["", "demo", "train", "pretrain", "analyze", "export", "inspect", "doctor"])
+  @Test(arguments: ["", "demo", "train", "pretrain", "analyze", "basis", "export", "inspect", "doctor"])
   func version(subcommand: String) throws {
     let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]
     let result = try run(Program.path, arguments, environment: Program.environment)
@@ -77,8 +77,8 @@ import Testing
       Misuse(
         arguments: analyzing + ["--depth", "deep"],
         message: """
-          Error: The value 'deep' is invalid for '--depth <depth>'. Please provide one of 'auto' and 'update'.
-          Help:  --depth <depth>  How deep: update is ΔW alone; auto takes the deepest there is.
+          Error: The value 'deep' is invalid for '--depth <depth>'. Please provide one of 'auto', 'update', 'geometry' or 'full'.
+          Help:  --depth <depth>  How deep: update is ΔW alone; geometry holds it against the base; full adds exact spectral shift, intruders and profiles. auto is full where the smaller side of a weight is at most 1024, else geometry.
           """, usage: HelpText.analyzeUsage),
       Misuse(
         arguments: analyzing + ["--method", "lokr"],

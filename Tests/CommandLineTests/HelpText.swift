@@ -2,15 +2,18 @@
 enum HelpText {
   static let rootUsage = "spectroscope <subcommand>"
   static let analyzeUsage =
-    "spectroscope analyze <source> [--base <dir>] [--out <file>] [--initial <dir>] [--method <method>] [--jobs <n>] "
-    + "[--depth <depth>] [--json] [--quiet]"
+    "spectroscope analyze <source> [--base <dir>] [--out <file>] [--initial <dir>] [--method <method>] "
+    + "[--jobs <n>] [--depth <depth>] [--basis <dir>] [--k <n>] [--json] [--quiet]"
+  static let basisUsage =
+    "spectroscope basis <base-dir> [--out <dir>] [--k <n>] [--vectors <vectors>] [--jobs <n>] [--verify] "
+    + "[--json] [--quiet]"
   static let exportUsage = "spectroscope export <file> --format <format> --out <dir> [--quiet]"
   static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
   static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
 
   static let subcommands = [
     ("demo", TrainingHelpText.demo), ("train", TrainingHelpText.train), ("pretrain", TrainingHelpText.pretrain),
-    ("analyze", analyze), ("export", export), ("inspect", inspect), ("doctor", doctor),
+    ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("doctor", doctor),
   ]
 
   static let root = """
@@ -47,6 +50,8 @@ enum HelpText {
       pretrain                Makes a small base model by supervised learning.
       analyze                 Computes the spectrum of every module's update at
                               every checkpoint.
+      basis                   Computes the spectral basis of a base model, which
+                              every analysis over it uses.
       export                  Writes the data of an analysis for plotting.
       inspect                 Says what a file or folder is, and what is wrong with
                               it.
@@ -89,8 +94,52 @@ enum HelpText {
                               rank1)
       --jobs <n>              How many modules to analyse at once (default: the
                               number of cores).
-      --depth <depth>         How deep: update is ΔW alone; auto takes the deepest
-                              there is. (values: auto, update; default: auto)
+      --depth <depth>         How deep: update is ΔW alone; geometry holds it
+                              against the base; full adds exact spectral shift,
+                              intruders and profiles. auto is full where the
+                              smaller side of a weight is at most 1024, else
+                              geometry. (values: auto, update, geometry, full;
+                              default: auto)
+      --basis <dir>           The folder that keeps the base's spectral basis
+                              (default: 'basis' beside --out if there is one, else
+                              a cache folder).
+      --k <n>                 How many leading and trailing directions to look at
+                              (default: each module's rank).
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let basis = """
+    OVERVIEW: Computes the spectral basis of a base model, which every analysis
+    over it uses.
+
+    For every weight matrix but embeddings and output layers: all singular values,
+    and the singular vectors of both ends of the spectrum (all of them where the
+    smaller side is at most 1024). One safetensors file a weight, with tensors
+    singular_values, left and right, whose rows are vectors.
+
+    analyze makes what it needs by itself; this makes it ahead, or anew with
+    --verify where a weight has changed. An interruption loses only the weights in
+    flight.
+
+    USAGE: \(basisUsage)
+
+    ARGUMENTS:
+      <base-dir>              The base model's folder.
+
+    OPTIONS:
+      --out <dir>             The folder to write (default: the one that analyze
+                              looks in).
+      --k <n>                 The largest rank it is to serve. (default: 32)
+      --vectors <vectors>     Which vectors to keep where the smaller side is
+                              beyond 1024. (values: ends, all; default: ends)
+      --jobs <n>              How many weights to decompose at once (default: the
+                              number of cores).
+      --verify                Compare the SHA-256 of every weight with the one its
+                              basis was made of.
       --json                  Print one JSON object instead of text.
       --quiet                 Print no progress and no notes; errors and --json
                               output remain.
