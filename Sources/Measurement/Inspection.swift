@@ -192,7 +192,7 @@ extension Inspection {
     }
     facts["tensors"] = .integer(file.tensors.count)
     facts["types"] = Self.distinct(file.tensors.values.map { .string($0.elementType.rawValue) })
-    facts["bytes"] = .integer(file.tensors.values.reduce(0) { $0 + $1.byteRange.count })
+    facts["bytes"] = .integer(file.tensors.values.reduce(0) { $0 + $1.byteCount })
     if kind == .adapterWeights { facts["note"] = "pass its folder, which has the configuration too" }
     findings = Finding.findings(from: nonFinite)
   }

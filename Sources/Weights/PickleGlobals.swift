@@ -62,7 +62,10 @@ enum PickleGlobals {
       "torch.distributed._shard.sharding_spec.chunk_sharding_spec.ChunkShardingSpec",
     ] + getAttribute
       + placementModules.flatMap { module in
-        ["DTensorSpec", "TensorMeta", "ShardOrderEntry"].map { module + "._dtensor_spec." + $0 }
+        [
+          "_dtensor_spec.DTensorSpec", "_dtensor_spec.TensorMeta", "_dtensor_spec.ShardOrderEntry",
+          "placement_types.DTensorSpec", "placement_types.TensorMeta",
+        ].map { module + "." + $0 }
       }
       + [
         "api.ShardedTensor", "shard.Shard", "metadata.ShardedTensorMetadata", "metadata.TensorProperties",

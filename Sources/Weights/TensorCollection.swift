@@ -88,11 +88,12 @@ package struct TensorCollection: Sendable {
   /// a shard that lacks a tensor, and `.cannotOpen` where a shard is missing.
   package init(index path: String) throws(FileError) {
     let index = try ShardIndex(path: path)
-    let files = try index.shards.map { shard throws(FileError) in try index.open(shard) }
+    let shards = index.shards
+    let files = try shards.map { shard throws(FileError) in try index.open(shard) }
     for file in files { try file.checkWhole() }
     var tensors = OrderedDictionary<String, CollectedTensor>()
     for (name, shard) in index.shardOfTensor {
-      guard let home = index.shards.firstIndex(of: shard) else { continue }
+      guard let home = shards.firstIndex(of: shard) else { continue }
       tensors[name] = CollectedTensor(try files[home].entry(name), file: home)
     }
     (self.path, self.files, self.tensors) = (path, files, tensors)

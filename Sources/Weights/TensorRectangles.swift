@@ -57,19 +57,27 @@ extension TensorFile {
     return transposed(columns, rows: part.columns.count, columns: part.rows.count, width: width)
   }
 
-  /// The elements of parallel lines, one line after the other; a line is read in one piece, with the holes in it.
+  /// The elements of parallel lines, one line after the other. A line is read in one piece, with the holes in it; where
+  /// the holes of the lines overlap, all lines are.
   private func lines(
     _ lines: Range<Int>, of lineStride: Int, elements: Range<Int>, of stride: Int, width: Int, at start: Int
   ) throws(FileError) -> [UInt8] {
+    let first = start + (lines.lowerBound * lineStride + elements.lowerBound * stride) * width
+    let lineSpan = (elements.count - 1) * stride + 1
+    let span = (lines.count - 1) * lineStride + lineSpan
+    let all = lineSpan > span / lines.count ? try file.read(span * width, at: first) : nil
     var bytes = [UInt8](repeating: 0, count: lines.count * elements.count * width)
-    let lineLength = elements.count * width
-    for (index, line) in lines.enumerated() {
-      let offset = start + (line * lineStride + elements.lowerBound * stride) * width
-      let span = try file.read(((elements.count - 1) * stride + 1) * width, at: offset)
+    let length = elements.count * width
+    for line in 0..<lines.count {
+      let offset = line * lineStride * width
+      let source =
+        if let all { all[offset..<offset + lineSpan * width] } else {
+          try file.read(lineSpan * width, at: first + offset)[...]
+        }
       bytes.withUnsafeMutableBytes { target in
-        span.withUnsafeBytes { span in
-          let line = UnsafeMutableRawBufferPointer(rebasing: target[index * lineLength..<(index + 1) * lineLength])
-          copy(span, stride: stride * width, into: line, stride: width, count: elements.count, width: width)
+        source.withUnsafeBytes { source in
+          let target = UnsafeMutableRawBufferPointer(rebasing: target[line * length..<(line + 1) * length])
+          copy(source, stride: stride * width, into: target, stride: width, count: elements.count, width: width)
         }
       }
     }

@@ -8,17 +8,24 @@ struct TorchArchive {
   private let path: String
   private let graph: PickleGraph
   private let storages: TorchStorages
+  /// What further tensors may take, so that reading all of them takes a time in proportion to the file.
+  private var remainingBytes: Int
 
   /// Keys under which trainers put the tensors of a model beside other things.
   private static let wrappers: Set = ["state_dict", "model_state_dict", "model", "module"]
   private static let maximumTensors = 1_000_000
   private static let maximumNameLength = 4096
   private static let maximumDepth = 8
+  /// How often the tensors of a file may use its bytes. Tied weights use them twice, repeated layers as often as there
+  /// are layers.
+  private static let maximumSharing = 256
 
   /// Reads the directory and the pickle; throws `.badContent` for every way in which they can contradict each other, and
   /// names what is no data.
   init(of file: PositionedFile) throws(FileError) {
     path = file.path
+    let (limit, overflow) = file.size.multipliedReportingOverflow(by: Self.maximumSharing)
+    remainingBytes = overflow ? .max : limit
     storages = try TorchStorages(ZipDirectory(of: file).entries, in: file)
     graph = try PickleReader.graph(of: storages.pickle(), path: path)
     guard let root = graph.dictionary(graph.root) else {
@@ -45,8 +52,10 @@ struct TorchArchive {
   private func wrapped(
     _ root: [(key: PickleGraph.Value, value: PickleGraph.Value)]
   ) -> [(key: PickleGraph.Value, value: PickleGraph.Value)]? {
-    let inner = root.filter { $0.key.string.map(Self.wrappers.contains) == true }
-      .compactMap { graph.dictionary($0.value) }.filter(holdsTensors)
+    let named = root.filter { $0.key.string.map(Self.wrappers.contains) == true }
+    // A dictionary may repeat a key; only so many are looked into.
+    guard named.count <= Self.wrappers.count else { return nil }
+    let inner = named.compactMap { graph.dictionary($0.value) }.filter(holdsTensors)
     return inner.count == 1 ? inner[0] : nil
   }
 
@@ -69,11 +78,23 @@ struct TorchArchive {
           "expected a name of at most \(Self.maximumNameLength) bytes, found more")
       }
       if TorchTensors.isTensor(value, in: graph) {
-        tensors[prefix + name] = try reader.entry(prefix + name, value)
+        let entry = try reader.entry(prefix + name, value)
+        tensors[prefix + name] = entry
+        remainingBytes -= entry.byteRange.count
+        guard remainingBytes >= 0 else { throw sharesTooMuch(entry) }
       } else if depth < Self.maximumDepth, let inner = graph.dictionary(value) {
         try add(inner, prefix: prefix + name + ".", depth: depth + 1, reader, &visits)
       }
     }
+  }
+}
+
+extension TorchArchive {
+  private func sharesTooMuch(_ entry: TensorEntry) -> FileError {
+    FileError(
+      .badContent, path: path, object: entry.object,
+      "expected tensors of at most \(Self.maximumSharing) times the file's size, found more that share its bytes",
+      remedy: "Save every tensor once")
   }
 }
 

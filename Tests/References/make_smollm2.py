@@ -20,8 +20,10 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora.layer import LoraLayer
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+import methods_reference
 import models
 import spectra_reference as reference
+import tables
 
 SEED = 16
 STEPS, RATE, LENGTH = (2, 4, 6), 2e-4, 32
@@ -90,9 +92,9 @@ def main() -> None:
         models.tidy(Path(part))
     base = reference.Base(Path("base"))
     adapters = {step: reference.read_adapter(Path(f"run/checkpoint-{step}")) for step in STEPS}
-    rows = reference.updates(base, adapters)
-    tables = {name: Path(f"expected.{name}.csv") for name in ("modules", "singular_values")}
-    reference.write_tables(rows, tables, thorough=False)
+    rows = methods_reference.updates(base, adapters, None, None)
+    files = {name: Path(f"expected.{name}.csv") for name in ("modules", "singular_values")}
+    tables.write_tables(rows, files, thorough=False)
     print(f"{len(rows)} rows over {len(adapters[STEPS[0]].modules)} modules")
 
 

@@ -80,8 +80,13 @@ def write_trainer_state(folder: Path, step: int, last_step: int, log: list[dict]
     state.save_to_json(str(folder / "trainer_state.json"))
 
 
-def train(model, loss_of, steps: int, rate: float, checkpoints, save, epsilon: float = 1e-8) -> list[dict]:
-    """Plain AdamW on the trainable parameters; calls save(step, log) at the given steps, 0 included."""
+def train(
+    model, loss_of, steps: int, rate: float, checkpoints, save, epsilon: float = 1e-8, after_step=lambda step: None
+) -> list[dict]:
+    """Plain AdamW on the trainable parameters; calls save(step, log) at the given steps, 0 included.
+
+    `after_step` runs where AdaLoRA wants its allocator: with the gradients still there.
+    """
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=rate, weight_decay=0.0, eps=epsilon)
     log: list[dict] = []
@@ -93,6 +98,7 @@ def train(model, loss_of, steps: int, rate: float, checkpoints, save, epsilon: f
         loss.backward()
         grad_norm = torch.nn.utils.clip_grad_norm_(trainable, math.inf)
         optimizer.step()
+        after_step(step)
         optimizer.zero_grad()
         entry = {"epoch": step / steps, "grad_norm": float(grad_norm), "learning_rate": rate}
         log.append(entry | {"loss": float(loss.detach()), "step": step})

@@ -8,7 +8,6 @@ and its relatives and whole weights; the other methods are in `methods_reference
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -19,24 +18,10 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-import geometry_reference as geometry
 from geometry_reference import Reach, Spectrum
 
 UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
-COLUMNS = (
-    "step,module,method,delta,rows,columns,rank,k,k_gap,frobenius_norm,relative_norm,spectral_norm,spectral_ratio,"
-    "rounding_floor,residual_rounding,stable_rank,effective_rank,effective_rank_energy,participation_ratio,"
-    "nuclear_ratio,numerical_rank,left_energy_top,right_energy_top,both_energy_top,left_energy_bottom,"
-    "right_energy_bottom,both_energy_bottom,left_energy_null,right_energy_null,left_null_top,right_null_top,"
-    "left_null_bottom,right_null_bottom,left_enrichment_top,right_enrichment_top,left_enrichment_bottom,"
-    "right_enrichment_bottom,left_angle_min,left_angle_mean,left_angle_max,left_overlap,right_angle_min,"
-    "right_angle_mean,right_angle_max,right_overlap,left_rotation_max,left_rotation_mean,right_rotation_max,"
-    "right_rotation_mean,left_rotation_gap,right_rotation_gap,spectral_gap,gap_ratio,rotation_bound,spectral_shift,"
-    "intruder_count,intruder_energy,update_velocity,shift_velocity,rotation_velocity"
-).split(",")
-KEY = ["step", "module", "delta"]
-FULL_K = 32
 FROZEN_ROWS = ("lora-fa", "miss", "vera")
 EXTENDED = np.longdouble
 assert np.finfo(EXTENDED).nmant >= 63, "extended precision is needed: run this on x86-64 or on an IEEE quad machine"
@@ -184,17 +169,46 @@ class Base:
 
     def __init__(self, folder: Path, fan_in_fan_out: bool = False):
         self.fan_in_fan_out = fan_in_fan_out
+        config = json.loads((folder / "config.json").read_text())
+        self.experts_transposed = config["model_type"] == "gpt_oss"
         self.tensors: dict[str, torch.Tensor] = {}
         for file in sorted(folder.glob("model*.safetensors")):
             self.tensors.update(read_tensors(file))
 
     def names(self) -> list[str]:
-        return sorted(n.removesuffix(".weight") for n, t in self.tensors.items() if t.ndim == 2)
+        """Every matrix: two-dimensional weights, and each expert's part of a fused parameter (or of one fused here)."""
+        plain = {n.removesuffix(".weight") for n, t in self.tensors.items() if t.ndim == 2 and n.endswith(".weight")}
+        split = {n for n in plain if re.search(r"\.experts\.\d+\.\w+$", n)}
+        fused = {n for n, t in self.tensors.items() if t.ndim == 3}
+        fused |= {f"{n.rsplit('.', 2)[0]}.{part}" for n in split for part in ("gate_up_proj", "down_proj")}
+        return sorted((plain - split) | {f"{n}.{expert}" for n in fused for expert in range(self.expert_count(n))})
 
     def dtype(self, module: str) -> torch.dtype:
         return self.tensors[module + ".weight"].dtype
 
+    def fused(self, parameter: str) -> torch.Tensor:
+        """A parameter with one matrix an expert, experts x out x in, whichever way the folder stores it."""
+        if parameter in self.tensors:
+            stored = self.tensors[parameter]
+            return stored.transpose(1, 2) if self.experts_transposed else stored
+        block, _, last = parameter.rpartition(".")
+        parts = ["gate_proj", "up_proj"] if last == "gate_up_proj" else [last]
+        each, expert = [], 0
+        while f"{block}.{expert}.{parts[0]}.weight" in self.tensors:
+            each.append(torch.cat([self.tensors[f"{block}.{expert}.{part}.weight"] for part in parts]))
+            expert += 1
+        return torch.stack(each)
+
+    def expert_shape(self, parameter: str) -> tuple[int, int]:
+        return tuple(self.fused(parameter).shape[1:])
+
+    def expert_count(self, parameter: str) -> int:
+        return self.fused(parameter).shape[0]
+
     def weight(self, module: str) -> np.ndarray:
+        parameter, _, last = module.rpartition(".")
+        if last.isdigit():
+            return self.fused(parameter)[int(last)].double().numpy()
         stored = self.tensors[module + ".weight"].double().numpy()
         return stored.T if self.fan_in_fan_out or is_embedding(module) else stored
 
@@ -207,11 +221,21 @@ def resolve(pattern: dict, module: str, otherwise: float) -> float:
     return otherwise
 
 
-def read_adapter(folder: Path) -> Adapter:
-    """An adapter folder as PEFT writes it; an adapter that is not called "default" lies in a subfolder."""
+def read_config(folder: Path) -> dict:
+    return json.loads((adapter_folder(folder) / "adapter_config.json").read_text())
+
+
+def adapter_folder(folder: Path) -> Path:
+    """Where an adapter's files lie: one that is not called "default" lies in a subfolder."""
     if not (folder / "adapter_config.json").exists():
         (folder,) = [file.parent for file in folder.glob("*/adapter_config.json")]
-    config = json.loads((folder / "adapter_config.json").read_text())
+    return folder
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """A LoRA folder as PEFT writes it."""
+    folder = adapter_folder(folder)
+    config = read_config(folder)
     tensors = read_tensors(folder / "adapter_model.safetensors")
     modules: dict[str, Factors | Saved] = {}
     for name, tensor in tensors.items():
@@ -388,281 +412,3 @@ def saved_updates(base: Base, module: str, history: list[tuple[int, Saved]]) -> 
         rows.append(Update(step, module, "full", "previous", None, moved, floor, **common))
         before_step, before, before_rounding = step, saved.weight, saved.rounding()
     return rows
-
-
-def updates(
-    base: Base, run: dict[int, Adapter], initial: Adapter | None = None, method: str | None = None
-) -> list[Update]:
-    """All updates of a run: checkpoints by step, an optional adapter of step 0, and the method if it is told."""
-    steps = sorted(run)
-    config = run[steps[0]].config
-    rows: list[Update] = []
-    for module, first in run[steps[0]].modules.items():
-        if isinstance(first, Saved):
-            rows += saved_updates(base, module, [(step, run[step].modules[module]) for step in steps])
-            continue
-        start = initial.modules[module] if initial else None
-        history = ModuleHistory(base, module, method_of(config, method), config, start, first)
-        if start is not None:
-            rows += history.since_start(0, start)
-        before = None
-        for step in steps:
-            now = run[step].modules[module]
-            rows += history.since_start(step, now) + history.since(step, now, before)
-            before = (step, now)
-    return sorted(rows, key=lambda row: (row.step, row.module, row.delta))
-
-
-# --- numbers --------------------------------------------------------------------------------------------------------
-
-
-def singular_values(update: Update) -> np.ndarray:
-    if not isinstance(update.matrix, tuple):
-        return jacobi_singular_values(update.matrix)
-    return product_singular_values(*update.matrix)
-
-
-def rank_threshold(update: Update, tau: np.ndarray, shape: tuple[int, int]) -> float:
-    """What a singular value must exceed to count."""
-    rows, columns = shape
-    if update.weight_norm_after is None:
-        return float(max(rows, columns) * 2.0**-52 * tau[0])
-    spread = (math.sqrt(rows) + math.sqrt(columns)) / math.sqrt(rows * columns)
-    return eta(update.dtype) * update.weight_norm_after * spread
-
-
-def shape_metrics(tau: np.ndarray) -> dict[str, float]:
-    energy = tau * tau
-
-    def exponential_entropy(parts: np.ndarray) -> float:
-        share = parts[parts > 0] / parts.sum()
-        return float(np.exp(-(share * np.log(share)).sum()))
-
-    return {
-        "stable_rank": float(energy.sum() / energy[0]),
-        "effective_rank": exponential_entropy(tau),
-        "effective_rank_energy": exponential_entropy(energy),
-        "participation_ratio": float(energy.sum() ** 2 / (energy**2).sum()),
-        "nuclear_ratio": float(tau.sum() / np.sqrt(energy.sum())),
-    }
-
-
-@dataclass
-class Measurement:
-    """All that the tables say of one update; after, conditioning and profile only where geometry was asked for."""
-
-    row: dict
-    tau: np.ndarray
-    after: Spectrum | None = None
-    conditioning: dict | None = None
-    profile: list[tuple] | None = None
-
-
-def measure(update: Update, with_geometry: bool = True) -> Measurement:
-    dense, base = update.dense(), update.base
-    rows, columns = dense.shape
-    q = min(rows, columns)
-    weight_norm = float(np.linalg.norm(base.matrix))
-    moved = bool(dense.any())
-    count = min(update.matrix[0].shape[1], q) if isinstance(update.matrix, tuple) else q
-    tau = singular_values(update) if moved else np.zeros(count, EXTENDED)
-    norm = float(np.sqrt((tau * tau).sum()))
-    row = {name: None for name in COLUMNS} | {
-        "step": update.step,
-        "module": update.module,
-        "method": update.method,
-        "delta": update.delta,
-        "rows": rows,
-        "columns": columns,
-        "rank": update.rank,
-        "k": max(1, min(update.rank_for_k or update.rank or FULL_K, q // 2)),
-        "frobenius_norm": norm,
-        "relative_norm": norm / weight_norm,
-        "spectral_norm": float(tau[0]) if len(tau) else 0.0,
-        "rounding_floor": update.floor,
-        "residual_rounding": update.residual_rounding,
-    }
-    if update.interval is not None:
-        row["update_velocity"] = norm / weight_norm / update.interval
-    threshold = rank_threshold(update, tau, (rows, columns)) if moved else math.nan
-    if moved:
-        row |= shape_metrics(tau) | {"numerical_rank": int((tau > threshold).sum())}
-    found = Measurement(row, tau.astype(np.float64))
-    if with_geometry:
-        add_geometry(found, update, dense, threshold)
-    return found
-
-
-def add_geometry(found: Measurement, update: Update, dense: np.ndarray, threshold: float) -> None:
-    """The columns that need the base's singular vectors, the profile, and how well posed all of it is."""
-    row, base, k = found.row, update.base, found.row["k"]
-    moved, since = bool(dense.any()), update.delta == "previous"
-    null = geometry.nulls(base, k, update.reach)
-    row |= null | {"k_gap": geometry.gap_rank(base, k), "spectral_ratio": row["spectral_norm"] / float(base.values[0])}
-    if since:
-        row |= {"shift_velocity": 0.0, "rotation_velocity": 0.0}
-    else:
-        gaps = geometry.gap_columns(base, k, row["spectral_norm"])
-        row |= gaps if moved else gaps | {"rotation_bound": None}
-    found.after = Spectrum(base.matrix + dense)
-    found.profile = geometry.profile(base, dense, update.reach)
-    before, later, own = None, None, 0
-    if moved:
-        own = min(k, row["numerical_rank"])
-        row |= geometry.energies(base, dense, k, null)
-        row |= geometry.alignment(base, Spectrum(dense), k, row["numerical_rank"])
-        before = update.before if since else base
-        if before is not None:
-            later = found.after if before is base else Spectrum(before.matrix + dense)
-            row |= geometry.rotation(before, later, k)
-        row |= velocities(update, dense, row, k) if since else geometry.drift(base, found.after)
-        if not since and row["k_gap"] is not None:
-            turned = geometry.rotation(base, found.after, row["k_gap"])
-            row |= {f"{side}_rotation_gap": turned[f"{side}_rotation_max"] for side in ("left", "right")}
-    found.conditioning = geometry.conditioning(base, before, later, found.tau, k, own, threshold, since)
-
-
-def velocities(update: Update, dense: np.ndarray, row: dict, k: int) -> dict[str, float | None]:
-    turned = [row["left_rotation_max"], row["right_rotation_max"]]
-    return {
-        "shift_velocity": geometry.shift_velocity(update.base, dense, k, update.interval),
-        "rotation_velocity": None if None in turned else max(turned) / update.interval,
-    }
-
-
-def check_against_dense(update: Update, tau: np.ndarray) -> None:
-    """Singular values and norm agree with the dense float64 update and its SVD, to the accuracy of those."""
-    dense = np.linalg.svd(update.dense(), compute_uv=False)
-    scale = max(dense[0], 1e-30)
-    if isinstance(update.matrix, tuple):
-        scale = max(scale, float(np.linalg.norm(update.matrix[0]) * np.linalg.norm(update.matrix[1])))
-    worst = np.abs(dense[: len(tau)] - tau).max()
-    assert worst <= 1e-13 * scale, f"{update.module} {update.delta} at {update.step}: {worst} of {scale}"
-    assert (dense[len(tau) :] <= 1e-13 * scale).all()
-    assert abs(np.linalg.norm(update.dense()) - np.sqrt((tau * tau).sum())) <= 1e-13 * scale
-
-
-# --- files ----------------------------------------------------------------------------------------------------------
-
-
-def cell(value) -> str:
-    if value is None:
-        return ""
-    return repr(float(value)) if isinstance(value, float) else str(value)
-
-
-def short(value) -> str:
-    """Ten digits: for the long files, whose columns are promised to fewer."""
-    return f"{value:.10g}" if isinstance(value, float) else cell(value)
-
-
-class Table:
-    """One CSV file, written row by row."""
-
-    def __init__(self, file: Path, header: list[str]):
-        self.stream = open(file, "w", newline="")
-        self.writer = csv.writer(self.stream, lineterminator="\n")
-        self.writer.writerow(header)
-
-    def add(self, values) -> None:
-        self.writer.writerow(values)
-
-
-SERIES = ["step", "module", "delta", "index", "value"]
-
-
-def write_tables(rows: list[Update], files: dict[str, Path], thorough: bool = True) -> None:
-    """Writes the tables of a list of updates: those of `files`, by the names of the manifest.
-
-    `thorough` adds what takes whole dense decompositions: the geometry, and a check of every spectrum against one.
-    """
-    headers = {
-        "modules": COLUMNS,
-        "singular_values": SERIES,
-        "updated": SERIES,
-        "profiles": [*KEY, "side", "bin", "first", "last", "share", "null"],
-        "conditioning": KEY + geometry.CONDITIONING,
-    }
-    tables = {name: Table(file, headers[name]) for name, file in files.items()}
-    for update in rows:
-        found = measure(update, with_geometry=thorough)
-        if thorough:
-            check_against_dense(update, found.tau)
-        key = [update.step, update.module, update.delta]
-        tables["modules"].add([cell(found.row[name]) for name in COLUMNS])
-        for index, value in enumerate(found.tau):
-            tables["singular_values"].add([*key, index, cell(float(value))])
-        if "updated" in tables and update.delta == "pretrained":
-            for index, value in enumerate(found.after.values):
-                tables["updated"].add([update.step, update.module, "updated", index, short(float(value))])
-        if "profiles" in tables:
-            for entry in found.profile:
-                tables["profiles"].add([*key, *map(short, entry)])
-        if "conditioning" in tables:
-            tables["conditioning"].add([*key, *(condition(found.conditioning.get(c)) for c in geometry.CONDITIONING)])
-    for table in tables.values():
-        table.stream.close()
-
-
-def condition(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
-
-
-def write_base_values(base: Base, modules: list[str], file: Path) -> None:
-    """The singular values of base weights, as the rows `base` of singular_values.csv (their step is empty)."""
-    with open(file, "w", newline="") as stream:
-        series = csv.writer(stream, lineterminator="\n")
-        series.writerow(["step", "module", "delta", "index", "value"])
-        for module in modules:
-            for index, value in enumerate(np.linalg.svd(base.weight(module), compute_uv=False)):
-                series.writerow(["", module, "base", index, cell(float(value))])
-
-
-# --- what is published already --------------------------------------------------------------------------------------
-
-SAME, NOTHING = 1e-8, 1e-14
-
-
-def read_published(folder: Path) -> dict[Path, str]:
-    return {file: file.read_text() for file in folder.iterdir()} if folder.exists() else {}
-
-
-def same(old: str, new: str) -> bool:
-    """Whether two cells are one number but for what another BLAS does to it."""
-    try:
-        a, b = float(old), float(new)
-    except ValueError:
-        return False
-    return abs(a - b) <= max(SAME * abs(a), NOTHING)
-
-
-def same_values(old, new) -> bool:
-    """Whether two JSON values are the same but for the digits of their numbers."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return old.keys() == new.keys() and all(same_values(old[key], new[key]) for key in old)
-    if isinstance(old, list) and isinstance(new, list):
-        return len(old) == len(new) and all(map(same_values, old, new))
-    return old == new or (isinstance(old, float) and same(str(old), str(new)))
-
-
-def keep_published(published: dict[Path, str]) -> None:
-    """Puts the published digits back wherever the new ones are the same number, so that only real changes show."""
-    for file, text in published.items():
-        if not file.exists():
-            continue
-        if file.suffix == ".json":
-            if same_values(json.loads(text), json.loads(file.read_text())):
-                file.write_text(text)
-            continue
-        old = list(csv.DictReader(text.splitlines()))
-        with open(file, newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns, new = reader.fieldnames, list(reader)
-        if len(old) != len(new):
-            continue
-        with open(file, "w", newline="") as stream:
-            table = csv.writer(stream, lineterminator="\n")
-            table.writerow(columns)
-            for before, now in zip(old, new):
-                kept = {c: v for c, v in before.items() if c in now and same(v, now[c])}
-                table.writerow([(now | kept)[c] for c in columns])

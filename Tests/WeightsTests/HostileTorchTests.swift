@@ -173,6 +173,41 @@ private typealias P = RawPickle
     #expect(file.tensors.keys.elements == ["w"])
   }
 
+  @Test func viewsThatRepeatTheFile() throws {
+    // Every row spans half of the storage: 2.5·10¹¹ elements if each were read by itself.
+    let count = 1_000_000
+    let view = P.tensor([count / 2, 2], [1, count / 2], count: count)
+    let crossed = P.tensor([2, count / 4], [count / 2 - 1, 2], count: count)
+    let wide = P.tensor([count / 2 - 1, 2], [2, count / 2 - 1], offset: 0, count: 2 * count)
+    let zeros = [UInt8](repeating: 0, count: 4 * count)
+    for tensor in [view, crossed] {
+      let bytes = torchArchive(pickle: P.whole(P.dictionary([("w", tensor)]))) { $0.entries[2].bytes = zeros }
+      let file = try open(bytes)
+      #expect(try file.frobeniusNorm(of: "w") == 0)
+      #expect(try file.readRectangle("w", rows: 1..<2, columns: 1..<2, as: Float.self) == [0])
+    }
+    let bytes = torchArchive(pickle: P.whole(P.dictionary([("w", wide)]))) { $0.entries[2].bytes = zeros + zeros }
+    #expect(try open(bytes).read("w", as: Float.self).count == count - 2)
+  }
+
+  @Test func manyTensorsOverOneStorage() throws {
+    let tensor = P.tensor([6], [1]) + [0x71, 0]
+    let names = P.dictionary([("first", tensor)] + (0..<20_000).map { ("\($0)", [0x68, 0]) })
+    let zip = torchArchive(pickle: P.whole(names)) { $0.entries[2].bytes = [UInt8](repeating: 0, count: 24) }
+    #expect(try open(zip).tensors.count == 20_001)
+    let large = P.tensor([100_000], [1], count: 100_000) + [0x71, 0]
+    let repeated = P.dictionary([("first", large)] + (0..<2000).map { ("\($0)", [0x68, 0]) })
+    let error = try problem(
+      torchArchive(pickle: P.whole(repeated)) { $0.entries[2].bytes = [UInt8](repeating: 0, count: 400_000) })
+    #expect(error.problem == "expected tensors of at most 256 times the file's size, found more that share its bytes")
+  }
+
+  @Test func aWrapperThousandsOfTimes() throws {
+    let inner = P.dictionary((0..<3000).map { ("\($0)", [0x4E]) }) + [0x71, 0]
+    let root = P.dictionary([("model", inner)] + (0..<3000).map { _ in ("model", [0x68, 0]) })
+    #expect(try problem(pickle: root).problem == "expected at most 1000000 entries, found more")
+  }
+
   @Test func sharedDictionariesAreCounted() throws {
     // Seven levels of 300 references each to the next one: 300^7 names.
     var pickle = P.dictionary([("e", [0x4E])]) + [0x71, 0]

@@ -133,4 +133,76 @@ import Weights
   @Test func noRanks() throws {
     #expect(try problem().problem == "expected files model_world_size_W_rank_R.pt, found none")
   }
+
+  // MARK: - Forms of other versions of torch
+
+  /// Two ranks' shares [2, 3] of a DTensor [4, 3] with a description of the grid.
+  private func writeRanks(
+    _ module: String, mesh: [(String, [UInt8])], type: String, placements: [[UInt8]]? = nil
+  ) throws {
+    typealias P = RawPickle
+    let shard = P.object(module + ".placement_types.Shard", [("dim", P.integer(0))])
+    let state = [
+      ("mesh", P.object("torch.distributed.device_mesh.DeviceMesh", mesh)),
+      ("placements", P.tuple(placements ?? [shard])),
+    ]
+    let attributes = [
+      ("_local_tensor", P.tensor([2, 3], [3, 1])), ("_spec", P.object(module + "._dtensor_spec.DTensorSpec", state)),
+    ]
+    let tensor = P.call(
+      "torch._tensor._rebuild_from_type_v2",
+      [
+        P.global("torch._utils._rebuild_wrapper_subclass"), P.global(type),
+        P.tuple([P.global(type), P.global("torch.float32"), P.integers([4, 3])]), P.dictionary(attributes),
+      ])
+    let bytes = torchArchive(pickle: P.whole(P.dictionary([("w", tensor)])))
+    for rank in 0..<2 { try folder.write("model_world_size_2_rank_\(rank).pt", bytes) }
+  }
+
+  @Test func otherFormsOfTheGrid() throws {
+    let tensor = RawPickle.tensor([2], [1], count: 2, type: "torch.IntStorage", key: "1")
+    let layout = RawPickle.object(
+      "torch.distributed._mesh_layout._MeshLayout",
+      [("shape", RawPickle.integers([2])), ("stride", RawPickle.integers([1]))])
+    let old = "torch.distributed._tensor"
+    let forms = [
+      (old, [("mesh", tensor)], old + ".api.DTensor"),
+      (
+        "torch.distributed.tensor", [("_layout", layout)],
+        "torch.distributed.tensor.DTensor"
+      ), (old, [], "torch.distributed.tensor._api.DTensor"),
+    ]
+    for (module, mesh, type) in forms {
+      try writeRanks(module, mesh: mesh, type: type)
+      let collection = try TensorCollection(path: folder.path)
+      #expect(try collection.read("w", as: Float.self) == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5])
+    }
+  }
+
+  @Test func placementsThatMakeNoTensor() throws {
+    let module = "torch.distributed.tensor"
+    func shard(_ axis: Int) -> [UInt8] {
+      RawPickle.object(module + ".placement_types.Shard", [("dim", RawPickle.integer(axis))])
+    }
+    let cases = [
+      ([shard(0), shard(1)] as [[UInt8]], "expected a tensor cut along one axis"),
+      ([shard(2)], "expected a tensor cut"),
+      ([shard(-1)], "expected a tensor cut along one axis"), ([RawPickle.integer(0)], "expected a placement"),
+      ([], "expected the placements of a DTensor"), ([shard(1)], "expected shares that make a tensor of shape [4, 3]"),
+    ]
+    let grid = [("mesh", RawPickle.tensor([2, 1], [1, 1], count: 2, type: "torch.IntStorage", key: "1"))]
+    for (placements, expected) in cases {
+      try writeRanks(module, mesh: placements.count == 2 ? grid : [], type: module + ".DTensor", placements: placements)
+      let error = try problem()
+      #expect(error.kind == .badContent && error.object == #"tensor "w""#)
+      #expect(error.problem.hasPrefix(expected), "\(error.problem)")
+    }
+  }
+
+  @Test func sumsThatAreStillPendingAreRefused() throws {
+    let partial = RawPickle.object("torch.distributed.tensor.placement_types.Partial", [])
+    try writeRanks(
+      "torch.distributed.tensor", mesh: [], type: "torch.distributed.tensor.DTensor", placements: [partial])
+    #expect(try problem().object == #"global "torch.distributed.tensor.placement_types.Partial""#)
+  }
 }

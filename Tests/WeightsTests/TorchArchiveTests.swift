@@ -53,6 +53,20 @@ import Weights
     try compare(file, name == "base/pytorch_model.bin" ? "base" : name)
   }
 
+  @Test func theReferencesAreWhole() throws {
+    let files = try #require(try ReaderReferences.manifest()["files"]?.object)
+    #expect(files.count > 30)
+    for (name, digest) in files {
+      let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: ReaderReferences.path(name))))
+      #expect(ReaderReferences.digest(bytes) == digest.string, "\(name)")
+    }
+  }
+
+  @Test func fieldsOf64Bits() throws {
+    let file = try TensorFile(path: ReaderReferences.path("plain/zip64.pt"))
+    try compare(file, "plain/wrapped.pt")
+  }
+
   @Test func aNameIsNoFormat() throws {
     let folder = try TemporaryFolder()
     let torch = folder.path("a.safetensors")

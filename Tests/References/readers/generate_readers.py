@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import socket
-import sys
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -106,8 +106,19 @@ def write_plain(expected):
     names = {"encoder.0.a": small["a"], "encoder.0.b": small["b"], "state.7.step": tensors["scalar"]}
     expected["plain/nested.pt"] = expectations(names)
     torch.save(tensors["float32"], folder / "one-tensor.pt")
+    write_zip64(folder / "wrapped.pt", folder / "zip64.pt")
     torch.save(small, folder / "legacy.pt", _use_new_zipfile_serialization=False)
     torch.save({"a": small["a"], "f": Malicious()}, folder / "malicious.pt")
+
+
+def write_zip64(source, target):
+    """The same archive with every size and offset in zip64 fields, as those of more than 4 GB are."""
+    limits = zipfile.ZIP64_LIMIT, zipfile.ZIP_FILECOUNT_LIMIT
+    zipfile.ZIP64_LIMIT = zipfile.ZIP_FILECOUNT_LIMIT = 0
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            new.writestr(zipfile.ZipInfo(entry.filename), old.read(entry))
+    zipfile.ZIP64_LIMIT, zipfile.ZIP_FILECOUNT_LIMIT = limits
 
 
 class Malicious:
@@ -323,7 +334,4 @@ def main():
 
 
 if __name__ == "__main__":
-    # A grid of ranks is saved with Python's hash of it.
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"PYTHONHASHSEED": "0"})
     main()
