@@ -30,7 +30,9 @@ import Weights
   @Test func csvFilesAreListed() throws {
     let result = try export("csv")
     #expect(
-      result.stdout == bench.filled("{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/findings.csv\n"))
+      result.stdout
+        == bench.filled(
+          "{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/findings.csv\n"))
     #expect(result.stderr == "")
     #expect(result.status == 0)
     func header(_ name: String) throws -> Substring? {

@@ -189,7 +189,8 @@ import Weights
     #expect(
       result.stdout
         == bench.filled(
-          "{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/training.csv\n{}/tables/findings.csv\n"))
+          "{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/training.csv\n{}/tables/findings.csv\n"
+        ))
     let table = try CSVTable(path: bench.path("tables/training.csv"))
     #expect(
       table.columns == [
