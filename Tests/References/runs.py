@@ -372,7 +372,7 @@ def reloaded_weights(run: Run, folder: Path) -> dict[str, np.ndarray]:
 
 def remember(run: Run, paths: dict[int, Path]) -> None:
     """Fills in what PEFT makes of the saved files; where the model was in training just now, the two must agree."""
-    if run.changes_base:
+    if run.changes_base or run.refused:
         return
     initial = {0: run.folder / "initial"} if run.keeps_initial else {}
     for step, path in (paths | initial).items():
