@@ -98,9 +98,7 @@ struct AdapterReading {
     // PEFT saves a copy of the base weight beside a trained embedding; it is no part of the update.
     if path.hasSuffix(".base_layer.weight") { return }
     guard let entry = weights.tensors[tensor] else { return }
-    if path.split(separator: ".").contains(where: { Self.allParts.contains(String($0)) }) {
-      return foreign.append(tensor)
-    }
+    if StoredMethods.name(tensor) { return foreign.append(tensor) }
     guard path.hasSuffix(".weight") else {
       if configuration.type == StoredWhole.type { return shapeless.append((tensor, entry.shape)) }
       remarks.append(AdapterRemark(.notAnalysed, "the tensor \(tensor) is no part of LoRA and is left out"))
@@ -122,11 +120,6 @@ struct AdapterReading {
 // MARK: - Remarks
 
 extension AdapterReading {
-  /// The names of the tensors of all methods that none but them gives. MLX's `m` is too short for that.
-  private static let allParts = StoredMethods.all.reduce(into: Set<String>()) { $0.formUnion($1.parts) }.subtracting([
-    "m"
-  ])
-
   private mutating func remarkOnForeign() {
     guard let first = foreign.first else { return }
     remarks.append(

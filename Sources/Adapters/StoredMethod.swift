@@ -79,6 +79,14 @@ package enum StoredMethods {
     StoredWhole.self,
   ]
 
+  /// True for a tensor that is called as one of a method is.
+  package static func name(_ tensor: String) -> Bool {
+    tensor.split(separator: ".").contains { parts.contains(String($0)) }
+  }
+
+  /// MLX's `m` is too short to tell.
+  private static let parts = all.reduce(into: Set<String>()) { $0.formUnion($1.parts) }.subtracting(["m"])
+
   /// The methods of one `peft_type`.
   static func of(type: String) -> [any StoredMethod.Type] { all.filter { $0.type == type } }
 }

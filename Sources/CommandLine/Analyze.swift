@@ -14,7 +14,8 @@ struct Analyze: ParsableCommand {
     abstract: "Computes the spectrum of every module's update at every checkpoint.",
     discussion: """
       The source is a run folder of this program, a folder of checkpoints (checkpoint-N of the Hugging Face Trainer, \
-      TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF), or one PEFT adapter folder. \
+      TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of adapters or of whole models, or one \
+      folder of either. \
       Read so far: \(PEFTMethods.analysed).
 
       A run folder has recorded its base, and another one is refused; its analysis is written to its analysis.h5. \

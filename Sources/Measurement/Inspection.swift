@@ -114,7 +114,7 @@ extension Inspection {
       if path.hasSuffix(".json"), (try? JSONValue(contentsOf: path, allowingNonFinite: true)) != nil { return .json }
       return path.hasSuffix(".safetensors") ? .weights : .unknown
     }
-    return file.tensors.keys.contains { $0.contains(".lora_") } ? .adapterWeights : .weights
+    return file.tensors.keys.contains(where: StoredMethods.name) ? .adapterWeights : .weights
   }
 }
 

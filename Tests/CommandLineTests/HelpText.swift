@@ -66,9 +66,10 @@ enum HelpText {
 
     The source is a run folder of this program, a folder of checkpoints
     (checkpoint-N of the Hugging Face Trainer, TRL and unsloth; global_step_N of
-    verl; global_stepN_hf of OpenRLHF), or one PEFT adapter folder. Read so far:
-    LoRA, rsLoRA, LoRA+, LoRA-FA, rank-1, PiSSA, MiLoRA, DoRA, AdaLoRA, MiSS, VeRA,
-    IA3, LN tuning, LoHa, LoKr, and whole weights.
+    verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of adapters or of
+    whole models, or one folder of either. Read so far: LoRA, rsLoRA, LoRA+,
+    LoRA-FA, rank-1, PiSSA, MiLoRA, DoRA, AdaLoRA, MiSS, VeRA, IA3, LN tuning,
+    LoHa, LoKr, and whole weights.
 
     A run folder has recorded its base, and another one is refused; its analysis is
     written to its analysis.h5. For other sources name --base and --out.
