@@ -72,7 +72,7 @@ struct BaseTensor: MatrixSource {
     guard match.stacked.isEmpty else { return try stackedRectangle(rows: rowRange, columns: columnRange) }
     let (down, across) = match.isTransposed ? (columnRange, rowRange) : (rowRange, columnRange)
     let first = match.expert.map { $0 * (match.isTransposed ? columns : rows) } ?? 0
-    let values = try base.readRectangle(
+    let values = try base.finiteRectangle(
       match.tensor, rows: first + down.lowerBound..<first + down.upperBound, columns: across)
     let stored = Matrix(rows: down.count, columns: across.count, elements: values)
     var result = match.isTransposed ? stored.transposedCopy() : stored
@@ -90,7 +90,7 @@ struct BaseTensor: MatrixSource {
       let height = try base.shape(of: name)[0]
       let part = rowRange.clamped(to: first..<first + height)
       if !part.isEmpty {
-        values += try base.readRectangle(
+        values += try base.finiteRectangle(
           name, rows: part.lowerBound - first..<part.upperBound - first, columns: columnRange)
       }
       first += height
@@ -101,29 +101,15 @@ struct BaseTensor: MatrixSource {
 
 extension BaseModel {
   /// The finite entries of a rectangle of a matrix in Float64, row by row.
-  fileprivate func readRectangle(
+  fileprivate func finiteRectangle(
     _ name: String, rows: Range<Int>, columns: Range<Int>
   ) throws(FileError) -> [Double] {
-    let file = try file(holding: name)
-    let shape = try file.entry(name).shape
-    var values: [Double]
-    if shape.count == 2 {
-      values = try readRectangle(name, rows: rows, columns: columns, as: Double.self)
-    } else {
-      // The matrices of all experts, one below the other.
-      let (height, width) = (shape[shape.count - 2], shape[shape.count - 1])
-      let experts = rows.lowerBound / height..<(rows.upperBound + height - 1) / height
-      let block = try file.readRows(name, rows: experts, as: Double.self)
-      values = []
-      for row in rows {
-        let first = (row - experts.lowerBound * height) * width
-        values += block[first + columns.lowerBound..<first + columns.upperBound]
-      }
-    }
+    let values = try readRectangle(name, rows: rows, columns: columns, as: Double.self)
     guard values.allSatisfy(\.isFinite) else {
-      if let error = try file.countNonFinite(of: name).error(path: file.path, name: name) { throw error }
+      let path = try file(holding: name).path
+      if let error = try countNonFinite(of: name).error(path: path, name: name) { throw error }
       throw FileError(
-        .badContent, path: file.path, object: "tensor " + FileError.quoted(name), "its values change while it is read")
+        .badContent, path: path, object: "tensor " + FileError.quoted(name), "its values change while it is read")
     }
     return values
   }

@@ -37,10 +37,7 @@ extension BaseTensor {
       let file = try base.file(holding: name)
       let entry = try file.entry(name)
       digest.update(Array("\(entry.elementType.rawValue) \(entry.shape)\n".utf8))
-      let blockSize = 1 << 20
-      for start in stride(from: entry.byteRange.lowerBound, to: entry.byteRange.upperBound, by: blockSize) {
-        digest.update(try file.file.read(min(blockSize, entry.byteRange.upperBound - start), at: start))
-      }
+      try digest.update(name, of: file)
     }
     return digest.hexadecimal
   }

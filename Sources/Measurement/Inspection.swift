@@ -161,10 +161,12 @@ extension Inspection {
     let base = try BaseModel(path: path)
     var types: OrderedDictionary<String, Int> = [:]
     var matrices = 0
+    var unread: OrderedSet<String> = []
     for name in base.tensorNames {
       let entry = try base.entry(name)
       types[entry.elementType.rawValue, default: 0] += 1
       matrices += entry.shape.count == 2 ? 1 : 0
+      if try !base.isReadable(name) { unread.append(entry.elementType.rawValue) }
     }
     let configuration = try? JSONValue(contentsOf: path + "/config.json")
     if let name = configuration?["architectures"]?.array?.first { facts["architecture"] = name }
@@ -172,7 +174,6 @@ extension Inspection {
     facts["matrices"] = .integer(matrices)
     facts["types"] = .object(types.mapValues(JSONValue.integer))
     facts["bytes"] = .integer(try base.totalBytes())
-    let unread = types.keys.filter { ElementType(rawValue: $0).format == nil }
     if !unread.isEmpty {
       findings.append(
         Finding(

@@ -13,22 +13,21 @@ package enum BaseIdentity {
         .string(name), .string(entry.elementType.rawValue), .array(entry.shape.map(JSONValue.integer)),
       ]
       digest.update([UInt8]((line.text() + "\n").utf8))
-      if entry.strides == nil {
-        try digest.update(entry.byteRange, of: file.file)
-      } else {
-        digest.update(try file.readBytes(name))
-      }
+      try digest.update(name, of: file)
     }
     return digest.hexadecimal
   }
 }
 
 extension SHA256 {
-  /// Takes a range of a file's bytes, in bounded memory.
-  fileprivate mutating func update(_ range: Range<Int>, of file: PositionedFile) throws(FileError) {
+  /// Takes the stored bytes of a tensor in row-major order, in bounded memory unless they have to be gathered.
+  package mutating func update(_ name: String, of file: TensorFile) throws(FileError) {
+    let entry = try file.entry(name)
+    if entry.strides != nil { return update(try file.readBytes(name)) }
     let blockSize = 1 << 20
+    let range = entry.byteRange
     for start in stride(from: range.lowerBound, to: range.upperBound, by: blockSize) {
-      update(try file.read(min(blockSize, range.upperBound - start), at: start))
+      update(try file.file.read(min(blockSize, range.upperBound - start), at: start))
     }
   }
 }

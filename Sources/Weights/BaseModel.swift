@@ -124,13 +124,20 @@ extension BaseModel {
     return try readRectangle(name, rows: rows, columns: 0..<columns, as: type)
   }
 
-  /// A part of a matrix in row-major order, both ranges within its shape, in memory bounded by the part. Values may be
-  /// NaN or infinite. Throws `.badContent` when the tensor has not two axes or is of a type that cannot be read.
+  /// A part of a matrix in row-major order, or of a stack of matrices, as `TensorFile.readRectangle` reads it, in memory
+  /// bounded by the part. Values may be NaN or infinite. Throws `.badContent` when the tensor has fewer than two axes or
+  /// is of a type that cannot be read.
   package func readRectangle<Scalar: WeightScalar>(
     _ name: String, rows: Range<Int>, columns: Range<Int>, as type: Scalar.Type
   ) throws(FileError) -> [Scalar] {
     if let weight = try scaledWeight(name) { return try weight.read(Rectangle(rows: rows, columns: columns), as: type) }
     return try file(holding: name).readRectangle(name, rows: rows, columns: columns, as: type)
+  }
+
+  /// Counts NaN and infinities in one pass with bounded memory; throws as `read` does.
+  package func countNonFinite(of name: String) throws(FileError) -> NonFiniteCount {
+    guard let weight = try scaledWeight(name) else { return try file(holding: name).countNonFinite(of: name) }
+    return try weight.countNonFinite()
   }
 
   /// ‖W‖_F in Float64, in bounded memory; throws `.nonFinite` when a value is NaN or infinite.

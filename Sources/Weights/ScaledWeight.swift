@@ -75,17 +75,28 @@ struct ScaledWeight {
   /// ‖W‖_F, a few rows at a time; throws `.nonFinite` when a value is NaN or infinite.
   func frobeniusNorm() throws(FileError) -> Double {
     var sum = ScaledSumOfSquares()
-    let step = max(1, TensorBlocks<Double>.defaultLength / max(grid.columns, 1))
     var found = NonFiniteCount(total: entry.elementCount)
-    for start in stride(from: 0, to: grid.rows, by: step) {
-      let rows = start..<min(start + step, grid.rows)
-      let values = try read(Rectangle(rows: rows, columns: 0..<grid.columns), as: Double.self)
-      values.withUnsafeBufferPointer { block in
-        if !sum.add(block) { found.add(block, from: start * grid.columns) }
-      }
+    try forEachBlock { block, offset in
+      if !sum.add(block) { found.add(block, from: offset) }
     }
     if let error = found.error(path: file.path, name: entry.name) { throw error }
     return sum.squareRoot
+  }
+
+  /// Counts NaN and infinities, a few rows at a time.
+  func countNonFinite() throws(FileError) -> NonFiniteCount {
+    var found = NonFiniteCount(total: entry.elementCount)
+    try forEachBlock { block, offset in found.add(block, from: offset) }
+    return found
+  }
+
+  private func forEachBlock(_ body: (UnsafeBufferPointer<Double>, _ offset: Int) -> Void) throws(FileError) {
+    let step = max(1, TensorBlocks<Double>.defaultLength / max(grid.columns, 1))
+    for start in stride(from: 0, to: grid.rows, by: step) {
+      let rows = start..<min(start + step, grid.rows)
+      let values = try read(Rectangle(rows: rows, columns: 0..<grid.columns), as: Double.self)
+      values.withUnsafeBufferPointer { body($0, start * grid.columns) }
+    }
   }
 }
 

@@ -188,21 +188,28 @@ extension TensorCollection {
     return [Scalar](try read(name, as: type)[rows.lowerBound * width..<rows.upperBound * width])
   }
 
-  /// A part of a matrix in row-major order, both ranges within its shape; throws `.badContent` for a tensor that has not
-  /// two axes. Memory stays bounded by the part.
+  /// A part of a matrix in row-major order, or of a stack of matrices, as `TensorFile.readRectangle` reads it. Memory
+  /// stays bounded by the part, unless a stack is cut along an axis between the first and the last.
   package func readRectangle<Scalar: WeightScalar>(
     _ name: String, rows: Range<Int>, columns: Range<Int>, as type: Scalar.Type
   ) throws(FileError) -> [Scalar] {
     let tensor = try entry(name)
-    guard tensor.shape.count == 2, tensor.parts.count > 1 else {
+    guard tensor.parts.count > 1, tensor.shape.count > 1 else {
       return try files[tensor.parts[0].file].readRectangle(name, rows: rows, columns: columns, as: type)
     }
+    let last = tensor.shape.count - 1
+    guard tensor.axis == 0 || tensor.axis == last else {
+      let (values, width) = (try read(name, as: type), tensor.shape[last])
+      return rows.flatMap { values[$0 * width + columns.lowerBound..<$0 * width + columns.upperBound] }
+    }
     let (isStacked, wanted) = (tensor.axis == 0, tensor.axis == 0 ? rows : columns)
+    let height = isStacked ? tensor.shape[1..<last].reduce(1, *) : 1
     return try assembled(rows: rows.count, columns: columns.count) { (target) throws(FileError) in
       for part in tensor.parts {
-        let share = wanted.clamped(to: part.range)
+        let range = part.range.lowerBound * height..<part.range.upperBound * height
+        let share = wanted.clamped(to: range)
         guard !share.isEmpty else { continue }
-        let own = share.lowerBound - part.range.lowerBound..<share.upperBound - part.range.lowerBound
+        let own = share.lowerBound - range.lowerBound..<share.upperBound - range.lowerBound
         let read = try files[part.file].readRectangle(
           name, rows: isStacked ? own : rows, columns: isStacked ? columns : own, as: type)
         let start = share.lowerBound - wanted.lowerBound

@@ -23,16 +23,25 @@ extension TensorFile {
       try rectangleBytes(of: entry, grid, Rectangle(rows: rows, columns: 0..<grid.columns))[...], of: format)
   }
 
-  /// A part of a matrix in row-major order, both ranges within its shape; throws `.badContent` for a tensor that has not
-  /// two axes. Where columns are left out, every row is read by itself, so that memory stays bounded by the part.
+  /// A part of a matrix in row-major order, both ranges within its shape; a tensor of more axes is a stack of matrices
+  /// here, such as those of experts, whose rows are counted on from one to the next. Throws `.badContent` for a tensor of
+  /// fewer axes. Where columns are left out, every row is read by itself, so that memory stays bounded by the part.
   package func readRectangle<Scalar: WeightScalar>(
     _ name: String, rows: Range<Int>, columns: Range<Int>, as type: Scalar.Type
   ) throws(FileError) -> [Scalar] {
     let entry = try entry(name)
     let format = try format(of: entry)
-    let grid = try entry.matrix(path: path)
-    return Scalar.decoded(
-      try rectangleBytes(of: entry, grid, Rectangle(rows: rows, columns: columns))[...], of: format)
+    let part = Rectangle(rows: rows, columns: columns)
+    if let stack = try entry.stack(path: path) {
+      return Scalar.decoded(try rectangleBytes(of: entry, stack, part)[...], of: format)
+    }
+    let (bytes, length) = (try gather(entry), entry.shape[entry.shape.count - 1] * format.bytes)
+    var lines: [UInt8] = []
+    for row in rows {
+      let line = row * length
+      lines += bytes[line + columns.lowerBound * format.bytes..<line + columns.upperBound * format.bytes]
+    }
+    return Scalar.decoded(lines[...], of: format)
   }
 
   /// The bytes of a part of a matrix whose elements take whole bytes.
@@ -143,6 +152,15 @@ extension TensorEntry {
     case 2: return TensorGrid(rows: rows, columns: shape[1], rowStride: strides[0], columnStride: strides[1])
     default: return nil
     }
+  }
+
+  /// The matrices of a tensor one below the other; nil for a view of three and more axes. Throws `.badContent` where it
+  /// has fewer than two axes.
+  func stack(path: String) throws(FileError) -> TensorGrid? {
+    guard shape.count > 2 else { return try matrix(path: path) }
+    guard strides == nil, let columns = shape.last else { return nil }
+    let rows = shape.contains(0) ? 0 : shape.dropLast().reduce(1, *)
+    return TensorGrid(rows: rows, columns: columns, rowStride: columns, columnStride: 1)
   }
 
   /// The tensor as the matrix that it is; throws `.badContent` where it has not two axes.

@@ -71,6 +71,7 @@ import Weights
     let problem = "expected finite values, found 1 of 4 that is not (first at index 2)"
     #expect(#expect(throws: FileError.self) { try model.readFinite("w", as: Float.self) }?.problem == problem)
     #expect(#expect(throws: FileError.self) { try model.frobeniusNorm(of: "w") }?.problem == problem)
+    #expect(try model.countNonFinite(of: "w").firstIndex == 2)
   }
 
   // MARK: - Packed weights

@@ -54,6 +54,13 @@ import Weights
     try compare(collection, name + "/actor")
   }
 
+  @Test func partsOfAStack() throws {
+    let collection = try TensorCollection(path: ReaderReferences.path("axes/actor"))
+    let whole = try collection.read("middle", as: Double.self)
+    let read = try collection.readRectangle("middle", rows: 3..<13, columns: 1..<2, as: Double.self)
+    #expect(read == part(of: whole, width: 2, rows: 3..<13, columns: 1..<2))
+  }
+
   @Test func oneFile() throws {
     let collection = try TensorCollection(path: ReaderReferences.path("adapter/adapter_model.bin"))
     #expect(!TensorCollection.hasRanks(in: ReaderReferences.path("adapter")))
@@ -138,22 +145,24 @@ import Weights
 
   /// Two ranks' shares [2, 3] of a DTensor [4, 3] with a description of the grid.
   private func writeRanks(
-    _ module: String, mesh: [(String, [UInt8])], type: String, placements: [[UInt8]]? = nil
+    _ module: String, mesh: [(String, [UInt8])], type: String, placements: [[UInt8]]? = nil,
+    whole: [Int] = [4, 3], share: [Int] = [2, 3]
   ) throws {
     typealias P = RawPickle
     let shard = P.object(module + ".placement_types.Shard", [("dim", P.integer(0))])
+    let strides = share.indices.map { share[($0 + 1)...].reduce(1, *) }
     let state = [
       ("mesh", P.object("torch.distributed.device_mesh.DeviceMesh", mesh)),
       ("placements", P.tuple(placements ?? [shard])),
     ]
     let attributes = [
-      ("_local_tensor", P.tensor([2, 3], [3, 1])), ("_spec", P.object(module + "._dtensor_spec.DTensorSpec", state)),
+      ("_local_tensor", P.tensor(share, strides)), ("_spec", P.object(module + "._dtensor_spec.DTensorSpec", state)),
     ]
     let tensor = P.call(
       "torch._tensor._rebuild_from_type_v2",
       [
         P.global("torch._utils._rebuild_wrapper_subclass"), P.global(type),
-        P.tuple([P.global(type), P.global("torch.float32"), P.integers([4, 3])]), P.dictionary(attributes),
+        P.tuple([P.global(type), P.global("torch.float32"), P.integers(whole)]), P.dictionary(attributes),
       ])
     let bytes = torchArchive(pickle: P.whole(P.dictionary([("w", tensor)])))
     for rank in 0..<2 { try folder.write("model_world_size_2_rank_\(rank).pt", bytes) }
@@ -177,6 +186,30 @@ import Weights
       let collection = try TensorCollection(path: folder.path)
       #expect(try collection.read("w", as: Float.self) == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5])
     }
+  }
+
+  @Test(arguments: [
+    ([4, 3, 1], [2, 3, 1], 0), ([2, 3, 2], [1, 3, 2], 0), ([2, 1, 6], [2, 1, 3], 2), ([1, 4, 3], [1, 2, 3], 1),
+  ])
+  func stacksCutAlongEachAxis(whole: [Int], share: [Int], axis: Int) throws {
+    let module = "torch.distributed.tensor"
+    let shard = RawPickle.object(module + ".placement_types.Shard", [("dim", RawPickle.integer(axis))])
+    try writeRanks(
+      module, mesh: [], type: module + ".DTensor", placements: [shard], whole: whole, share: share)
+    let collection = try TensorCollection(path: folder.path)
+    let values = try collection.read("w", as: Double.self)
+    #expect(values == (axis == 2 ? [0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5] : [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]))
+    let (height, width) = (whole[0] * whole[1], whole[2])
+    for top in 0..<height {
+      for left in 0..<width {
+        let (rows, columns) = (top..<height, left..<width)
+        let read = try collection.readRectangle("w", rows: rows, columns: columns, as: Double.self)
+        #expect(read == part(of: values, width: width, rows: rows, columns: columns))
+      }
+    }
+    let row = whole[1] * whole[2]
+    let last = try collection.readRows("w", rows: whole[0] - 1..<whole[0], as: Double.self)
+    #expect(last == [Double](values[(values.count - row)...]))
   }
 
   @Test func placementsThatMakeNoTensor() throws {

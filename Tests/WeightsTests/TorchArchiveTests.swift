@@ -108,10 +108,16 @@ import Weights
         try file.readRows(name, rows: rows, as: Double.self)
           == [Double](whole[rows.lowerBound * width..<rows.upperBound * width]))
     }
-    let error = #expect(throws: FileError.self) {
-      try file.readRectangle("bfloat16", rows: 0..<1, columns: 0..<1, as: Double.self)
+    for name in ["bfloat16", "permuted"] {
+      let shape = try file.entry(name).shape
+      let whole = try file.read(name, as: Double.self)
+      let read = try file.readRectangle(name, rows: 1..<5, columns: 1..<3, as: Double.self)
+      #expect(read == part(of: whole, width: shape[2], rows: 1..<5, columns: 1..<3))
     }
-    #expect(error?.problem == "expected a matrix, found shape [2, 3, 4]")
+    let error = #expect(throws: FileError.self) {
+      try file.readRectangle("float16", rows: 0..<1, columns: 0..<1, as: Double.self)
+    }
+    #expect(error?.problem == "expected a matrix, found shape [9]")
   }
 
   @Test func otherFilesOfTorch() throws {
