@@ -61,7 +61,8 @@ let package = Package(
       ],
       path: "Sources/CommandLine", swiftSettings: settings),
     .executableTarget(
-      name: "Benchmarks", dependencies: ["Training", "Adapters", "Weights", "LinearAlgebra", arguments],
+      name: "Benchmarks",
+      dependencies: ["Measurement", "Training", "Spectra", "Adapters", "Weights", "LinearAlgebra", arguments],
       exclude: ["peers"], swiftSettings: settings),
 
     // MARK: Tests

@@ -49,6 +49,7 @@ struct Spectroscope: ParsableCommand {
     LoggingSystem.bootstrap(logHandler)
     // The work is spread over modules; threads inside BLAS would only get in each other's way.
     BLASLibrary.useOneThread()
+    Memory.keepFreedPages()
     do {
       var command = try Spectroscope.parseAsRoot()
       try command.run()

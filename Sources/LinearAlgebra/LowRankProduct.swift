@@ -51,6 +51,7 @@ extension LowRankProduct {
   /// - Throws: `LinearAlgebraError.nonFinite`, or `notConverged`.
   package func singularValues() throws(LinearAlgebraError) -> LowRankSpectrum {
     let count = Swift.min(terms, rows, columns)
+    if let core = try gramCore() { return LowRankSpectrum(values: core.values, route: .gram) }
     let (balanced, scale) = try balanced()
     let kept = balanced.terms
     guard kept > 0 else { return LowRankSpectrum(values: Array(repeating: 0, count: count), route: .gram) }
@@ -60,6 +61,9 @@ extension LowRankProduct {
     spectrum.values += Array(repeating: 0, count: Swift.max(0, count - spectrum.values.count))
     return spectrum
   }
+
+  /// The reduction to a small core by Gram matrices, where the factors' conditioning allows it.
+  package func gramCore() throws(LinearAlgebraError) -> GramCore? { try GramCore(self) }
 
   /// The product with every term's two vectors of about equal length and the largest near 1, all by powers of two, so that
   /// nothing is rounded; terms that are zero are left out.

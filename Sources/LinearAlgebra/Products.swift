@@ -142,3 +142,18 @@ extension Matrix where S == Double {
     return result
   }
 }
+
+extension Matrix where S == Double {
+  /// Multiplies column j by factors[j].
+  package mutating func scaleColumns(by factors: [Double]) {
+    precondition(factors.count == columns, "a factor a column")
+    for i in 0..<rows {
+      for j in 0..<columns { elements[i * columns + j] *= factors[j] }
+    }
+  }
+
+  /// Σ of the squares of the entries, of entries near 1.
+  package var squaredNorm: Double {
+    elements.withUnsafeBufferPointer { Double.sumOfSquares($0, scale: 1) }
+  }
+}

@@ -29,13 +29,24 @@ package struct DirectedUpdate: Sendable {
   /// - Parameter spectrum: of the same update, not zero.
   /// - Throws: `LinearAlgebraError`. Cost O((rows + columns)·terms²).
   package init(of update: LowRankProduct, spectrum: UpdateSpectrum) throws(LinearAlgebraError) {
-    let (svd, error) = try update.decomposition()
-    let kept = min(max(1, spectrum.numericalRank), svd.values.count { $0 > 0 })
     form = .factored
     (rows, columns) = (update.rows, update.columns)
-    values = Array(svd.values.prefix(kept))
-    left = Matrix(svd.u!.view[0..<update.rows, 0..<kept].transposed)
-    right = Matrix(svd.vTransposed!.view[0..<kept, 0..<update.columns])
+    let rank = max(1, spectrum.numericalRank)
+    let error: Double
+    if let core = spectrum.core {
+      let kept = min(rank, core.values.count)
+      values = Array(core.values.prefix(kept))
+      left = core.leftVectors(of: update, kept)
+      right = core.rightVectors(of: update, kept)
+      error = core.backwardError
+    } else {
+      let svd: SVD<Double>
+      (svd, error) = try update.decomposition()
+      let kept = min(rank, svd.values.count { $0 > 0 })
+      values = Array(svd.values.prefix(kept))
+      left = Matrix(svd.u!.view[0..<update.rows, 0..<kept].transposed)
+      right = Matrix(svd.vTransposed!.view[0..<kept, 0..<update.columns])
+    }
     (frobeniusNorm, spectralNorm) = (spectrum.frobeniusNorm, spectrum.spectralNorm)
     backwardError = error
   }
@@ -115,20 +126,5 @@ extension DirectedUpdate: MatrixSource {
       scaled.scaleColumns(by: values)
       return product(scaled.view, right.view[0..<values.count, columnRange])
     }
-  }
-}
-
-extension Matrix<Double> {
-  /// Multiplies column j by factors[j].
-  package mutating func scaleColumns(by factors: [Double]) {
-    precondition(factors.count == columns, "a factor a column")
-    for i in 0..<rows {
-      for j in 0..<columns { elements[i * columns + j] *= factors[j] }
-    }
-  }
-
-  /// Σ of the squares of the entries, of entries near 1.
-  package var squaredNorm: Double {
-    elements.withUnsafeBufferPointer { Double.sumOfSquares($0, scale: 1) }
   }
 }

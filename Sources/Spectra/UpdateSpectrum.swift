@@ -9,6 +9,8 @@ package struct UpdateSpectrum: Equatable, Sendable {
   package var values: [Double]
   /// Values at or below this are no different from zero in what is stored.
   package var rankThreshold: Double
+  /// What singular vectors follow from without further ado, where the factors allow it.
+  package var core: GramCore?
 
   /// The spectrum of a factored update, without forming it.
   ///
@@ -17,9 +19,11 @@ package struct UpdateSpectrum: Equatable, Sendable {
   ///
   /// - Throws: `LinearAlgebraError.nonFinite` or `notConverged`. Cost O((rows + columns)·terms²).
   package init(of update: LowRankProduct) throws(LinearAlgebraError) {
-    let values = try update.singularValues().values
+    let core = try update.gramCore()
+    let values = if let core { core.values } else { try update.singularValues().values }
     let threshold = Double(max(update.rows, update.columns)) * 0x1p-52 * (values.first ?? 0)
     self.init(rows: update.rows, columns: update.columns, values: values, rankThreshold: threshold)
+    self.core = core
   }
 
   /// The spectrum of a difference of whole weights that are stored with the rms relative rounding error `rounding` (η).

@@ -1,0 +1,79 @@
+import Adapters
+import Foundation
+import LinearAlgebra
+import Measurement
+import Spectra
+import Weights
+
+/// The spectral work that is timed beside Python: one layer of a model of 1.5B parameters, rank 32, 20 checkpoints.
+enum SpectralWork: String, CaseIterable {
+  case series
+  case seriesNaive = "series-naive"
+  case basisNaive = "basis-naive"
+  case basisTransposed = "basis-transposed"
+  case basisWeightWatcher = "basis-weightwatcher"
+  case basisWorkers = "basis-workers"
+
+  /// What the peer does, and how precisely; nil where the peer is this program itself.
+  var peer: (work: String, text: String, factor: Double)? {
+    switch self {
+    case .series: ("qr", "NumPy's QR route, Float64, the same energies at both ends", 1)
+    case .seriesNaive:
+      ("naive", "dense SVD of every ΔW in PyTorch, Float32; one checkpoint, extrapolated to 20", 20)
+    case .basisNaive: ("base-naive", "torch.linalg.svd of every W₀ as it is, Float32", 1)
+    case .basisTransposed: ("base-transposed", "the same with wide weights transposed, Float32", 1)
+    case .basisWeightWatcher: ("weightwatcher", "WeightWatcher's analyze(), values without vectors, Float32", 1)
+    case .basisWorkers: nil
+    }
+  }
+
+  /// The work on this side, in Float64.
+  func prepare(data: String) throws -> () throws -> String {
+    switch self {
+    case .series, .seriesNaive: return try Self.series(data)
+    case .basisNaive, .basisTransposed, .basisWeightWatcher, .basisWorkers: return { try Self.basis(data, jobs: 1) }
+    }
+  }
+
+  /// All singular values and the vectors of both ends of every weight, read from the base and written to a new folder.
+  static func basis(_ data: String, jobs: Int) throws -> String {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("basis-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let plan = try BasisPlan(
+      base: data + "/base", folder: BasisFolder(path: folder), keeping: KeptVectors(directions: 32), jobs: jobs)
+    let outcome = try plan.run(shouldStop: { false }, report: { _ in })
+    return "\(outcome.computed) bases, all values and both ends of 32, Float64, read and written"
+  }
+
+  /// Every column of depth update, and the energies at both ends of W₀'s spectrum, at 20 checkpoints.
+  private static func series(_ data: String) throws -> () throws -> String {
+    let base = try BaseModel(path: data + "/base")
+    let checkpoints = try CheckpointSeries(path: data + "/series").checkpoints
+    var bases: [String: SpectralBasis] = [:]
+    for name in base.tensorNames {
+      let (rows, columns, values) = try base.readMatrix(name, as: Double.self)
+      bases[String(name.dropLast(".weight".count))] = try SpectralBasis(
+        of: Matrix(rows: rows, columns: columns, elements: values), keeping: KeptVectors(directions: 32))
+    }
+    let known = bases
+    return {
+      var count = 0
+      for checkpoint in checkpoints {
+        let adapter = try AdapterFolder(path: checkpoint.path)
+        for module in adapter.modules {
+          let factors = try adapter.factors(of: module)
+          let basis = known[module.path]!
+          let spectrum = try UpdateSpectrum(of: factors.product)
+          let scale = ModuleScale(
+            baseNorm: basis.frobeniusNorm, rank: module.rank, roundingNorm: try factors.roundingNorm())
+          var metrics = MetricValues(of: spectrum, in: scale)
+          let update = try DirectedUpdate(of: factors.product, spectrum: spectrum)
+          let shares = EnergyShares(of: update, in: basis, k: 32, pulled: nil)
+          metrics.add(shares, null: .isotropic, basis: basis, k: 32)
+          count += metrics[.leftEnergyBottom] == nil ? 0 : 1
+        }
+      }
+      return "\(count) updates at \(checkpoints.count) checkpoints, Float64"
+    }
+  }
+}

@@ -1,0 +1,10 @@
+internal import CKernels
+
+/// How the C library keeps memory.
+package enum Memory {
+  /// Keeps freed memory for the next matrix, up to 128 MiB a thread.
+  ///
+  /// By default glibc maps every matrix beyond a fraction of a mebibyte anew, and its pages are faulted in one by one, which costs as
+  /// much as the arithmetic on it. Call once, before any work.
+  package static func keepFreedPages() { keep_freed_pages(32 << 20, 128 << 20) }
+}
