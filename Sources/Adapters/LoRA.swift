@@ -76,7 +76,7 @@ package struct LoRAFactors: Equatable, Sendable {
 
   /// √(Σᵢ‖bᵢ‖²‖aᵢ‖²).
   func termsNorm() throws(LinearAlgebraError) -> Double {
-    euclideanNorm(zip(try b.columnNorms(), try a.transposedCopy().columnNorms()).map { $0 * $1 })
+    euclideanNorm(zip(try b.columnNorms(), try a.scaledRowNorms()).map { $0 * $1 })
   }
 }
 

@@ -63,11 +63,12 @@ enum SpectralWork: String, CaseIterable {
         for module in adapter.modules {
           let factors = try adapter.factors(of: module)
           let basis = known[module.path]!
-          let spectrum = try UpdateSpectrum(of: factors.product)
+          let product = factors.product
+          let spectrum = try UpdateSpectrum(of: product)
           let scale = ModuleScale(
             baseNorm: basis.frobeniusNorm, rank: module.rank, roundingNorm: try factors.roundingNorm())
           var metrics = MetricValues(of: spectrum, in: scale)
-          let update = try DirectedUpdate(of: factors.product, spectrum: spectrum)
+          let update = try DirectedUpdate(of: product, spectrum: spectrum)
           let shares = EnergyShares(of: update, in: basis, k: 32, pulled: nil)
           metrics.add(shares, null: .isotropic, basis: basis, k: 32)
           count += metrics[.leftEnergyBottom] == nil ? 0 : 1

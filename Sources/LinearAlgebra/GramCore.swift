@@ -59,6 +59,19 @@ package struct GramCore: Equatable, Sendable {
   package func rightVectors(of factors: LowRankProduct, _ count: Int) -> Matrix<Double> {
     product(rightMap.view[0..<count, 0..<rightMap.columns], factors.right.view)
   }
+
+  /// frame·U for a frame of rows, without forming U: the first `count` coordinates.
+  package func leftCoordinates(of frame: MatrixView<Double>, _ factors: LowRankProduct, _ count: Int) -> Matrix<Double>
+  {
+    product(product(frame, factors.left.view).view, leftMap.view[0..<leftMap.rows, 0..<count])
+  }
+
+  /// frame·V, without forming V.
+  package func rightCoordinates(of frame: MatrixView<Double>, _ factors: LowRankProduct, _ count: Int) -> Matrix<Double>
+  {
+    product(
+      product(frame, factors.right.transposed).view, rightMap.view[0..<count, 0..<rightMap.columns].transposed)
+  }
 }
 
 extension Matrix where S == Double {

@@ -34,6 +34,17 @@ extension Matrix {
     return elements.withUnsafeBufferPointer { S.sumOfSquares($0, scale: scale) }.squareRoot() / scale
   }
 
+  /// Euclidean norms of the rows, in Float64 and scaled as `frobeniusNorm`.
+  package func scaledRowNorms() throws(LinearAlgebraError) -> [Double] {
+    let scale = powerOfTwoScale(for: Double(try largestMagnitude()))
+    return elements.withUnsafeBufferPointer { entries in
+      (0..<rows).map { i in
+        S.sumOfSquares(UnsafeBufferPointer(rebasing: entries[i * columns..<(i + 1) * columns]), scale: scale)
+          .squareRoot() / scale
+      }
+    }
+  }
+
   /// Euclidean norms of the columns, in Float64 and scaled as `frobeniusNorm`.
   package func columnNorms() throws(LinearAlgebraError) -> [Double] {
     let scale = powerOfTwoScale(for: Double(try largestMagnitude()))

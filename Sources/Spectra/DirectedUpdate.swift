@@ -16,9 +16,13 @@ package struct DirectedUpdate: Sendable {
   /// The τ that belong to the vectors, descending, none of them zero.
   package let values: [Double]
   /// p × rows, orthonormal.
-  package let left: Matrix<Double>
+  package var left: Matrix<Double> { leftVectors.value }
   /// p × columns.
-  package let right: Matrix<Double>
+  package var right: Matrix<Double> { rightVectors.value }
+  /// Formed when they are first needed: energies need the small core alone.
+  private let leftVectors: Lazy<Matrix<Double>>
+  private let rightVectors: Lazy<Matrix<Double>>
+  private let core: (factors: LowRankProduct, reduced: GramCore)?
   /// ‖ΔW‖_F.
   package let frobeniusNorm: Double
   /// An upper bound of ‖ΔW‖₂.
@@ -32,20 +36,21 @@ package struct DirectedUpdate: Sendable {
     form = .factored
     (rows, columns) = (update.rows, update.columns)
     let rank = max(1, spectrum.numericalRank)
+    core = spectrum.core.map { (update, $0) }
     let error: Double
     if let core = spectrum.core {
       let kept = min(rank, core.values.count)
       values = Array(core.values.prefix(kept))
-      left = core.leftVectors(of: update, kept)
-      right = core.rightVectors(of: update, kept)
+      leftVectors = Lazy { core.leftVectors(of: update, kept) }
+      rightVectors = Lazy { core.rightVectors(of: update, kept) }
       error = core.backwardError
     } else {
       let svd: SVD<Double>
       (svd, error) = try update.decomposition()
       let kept = min(rank, svd.values.count { $0 > 0 })
       values = Array(svd.values.prefix(kept))
-      left = Matrix(svd.u!.view[0..<update.rows, 0..<kept].transposed)
-      right = Matrix(svd.vTransposed!.view[0..<kept, 0..<update.columns])
+      leftVectors = Lazy { Matrix(svd.u!.view[0..<update.rows, 0..<kept].transposed) }
+      rightVectors = Lazy { Matrix(svd.vTransposed!.view[0..<kept, 0..<update.columns]) }
     }
     (frobeniusNorm, spectralNorm) = (spectrum.frobeniusNorm, spectrum.spectralNorm)
     backwardError = error
@@ -59,8 +64,9 @@ package struct DirectedUpdate: Sendable {
     form = .dense(update)
     (rows, columns) = (update.rows, update.columns)
     values = Array(basis.values.prefix(count))
-    left = Matrix(basis.first(count, .left)!)
-    right = Matrix(basis.first(count, .right)!)
+    leftVectors = Lazy { Matrix(basis.first(count, .left)!) }
+    rightVectors = Lazy { Matrix(basis.first(count, .right)!) }
+    core = nil
     (frobeniusNorm, spectralNorm) = (spectrum.frobeniusNorm, spectrum.spectralNorm)
     backwardError = basis.error.direct + basis.error.squared / (2 * max(values.last ?? 0, .leastNormalMagnitude))
   }
@@ -69,20 +75,38 @@ package struct DirectedUpdate: Sendable {
   package func projected(on frame: MatrixView<Double>, _ side: Side) -> Matrix<Double> {
     switch form {
     case .factored:
-      var result = product(frame, (side == .left ? left : right).transposed)
+      var result = coordinates(of: frame, side)
       result.scaleColumns(by: values)
       return result
     case .dense(let update): return product(frame, side == .left ? update.view : update.transposed)
     }
   }
 
-  /// x·ΔW·yᵀ for rows x of outputs and y of inputs.
-  package func core(_ x: MatrixView<Double>, _ y: MatrixView<Double>) -> Matrix<Double> {
-    let half = projected(on: x, .left)
+  /// frame·U or frame·V, the coordinates of a frame's rows in the update's own singular vectors.
+  private func coordinates(of frame: MatrixView<Double>, _ side: Side) -> Matrix<Double> {
+    guard let core else { return product(frame, (side == .left ? left : right).transposed) }
+    return side == .left
+      ? core.reduced.leftCoordinates(of: frame, core.factors, values.count)
+      : core.reduced.rightCoordinates(of: frame, core.factors, values.count)
+  }
+
+  /// x·ΔW·yᵀ for rows x of outputs and y of inputs, from x's projection.
+  ///
+  /// - Parameter half: `projected(on: x, .left)`.
+  package func core(_ half: Matrix<Double>, _ y: MatrixView<Double>) -> Matrix<Double> {
     switch form {
-    case .factored: return product(half.view, product(y, right.transposed).transposed)
-    case .dense: return product(half.view, y.transposed)
+    case .factored: product(half.view, coordinates(of: y, .right).transposed)
+    case .dense: product(half.view, y.transposed)
     }
+  }
+
+  /// The same from the projections of both.
+  package func core(_ half: Matrix<Double>, _ y: MatrixView<Double>, projected other: Matrix<Double>) -> Matrix<Double>
+  {
+    guard case .factored = form else { return core(half, y) }
+    var coordinates = other
+    coordinates.scaleColumns(by: values.map { 1 / $0 })
+    return product(half.view, coordinates.transposed)
   }
 
   /// x·ΔWᵀ: the images of the rows of x, as rows.

@@ -25,13 +25,14 @@ package struct EnergyShares: Equatable, Sendable {
     let total = update.frobeniusNorm * update.frobeniusNorm
     func end(_ frame: (Side) -> MatrixView<Double>?, _ error: (Side) -> Double) -> End {
       func kept(_ side: Side) -> MatrixView<Double>? { error(side) <= Self.mostError ? frame(side) : nil }
-      func share(_ side: Side) -> Double? {
-        kept(side).map { min(1, update.projected(on: $0, side).squaredNorm / total) }
+      let (left, right) = (kept(.left), kept(.right))
+      let projections = (left.map { update.projected(on: $0, .left) }, right.map { update.projected(on: $0, .right) })
+      func share(_ projection: Matrix<Double>?) -> Double? { projection.map { min(1, $0.squaredNorm / total) } }
+      var both: Matrix<Double>?
+      if let onLeft = projections.0, let onRight = projections.1, let right {
+        both = update.core(onLeft, right, projected: onRight)
       }
-      let both = kept(.left).flatMap { left in
-        kept(.right).map { min(1, update.core(left, $0).squaredNorm / total) }
-      }
-      return End(left: share(.left), right: share(.right), both: both)
+      return End(left: share(projections.0), right: share(projections.1), both: share(both))
     }
     top = end({ basis.first(k, $0) }, { basis.errorOfFirst(k, $0) })
     bottom = end({ basis.last(k, $0) }, { basis.errorOfLast(k, $0) })

@@ -175,7 +175,9 @@ extension DirectedUpdate {
     guard let topLeft = basis.first(k, .left), let topRight = basis.first(k, .right),
       let bottomLeft = basis.last(k, .left), let bottomRight = basis.last(k, .right)
     else { return nil }
-    let cores = [core(topLeft, topRight), core(bottomLeft, bottomRight)]
+    let cores = [
+      core(projected(on: topLeft, .left), topRight), core(projected(on: bottomLeft, .left), bottomRight),
+    ]
     return cores.reduce(0) { sum, core in (0..<k).reduce(sum) { $0 + core[$1, $1] * core[$1, $1] } }.squareRoot()
   }
 }
