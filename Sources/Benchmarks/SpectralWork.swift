@@ -49,28 +49,29 @@ enum SpectralWork: String, CaseIterable {
   private static func series(_ data: String) throws -> () throws -> String {
     let base = try BaseModel(path: data + "/base")
     let checkpoints = try CheckpointSeries(path: data + "/series").checkpoints
-    var bases: [String: SpectralBasis] = [:]
+    var frames: [String: EndFrames] = [:]
     for name in base.tensorNames {
       let (rows, columns, values) = try base.readMatrix(name, as: Double.self)
-      bases[String(name.dropLast(".weight".count))] = try SpectralBasis(
+      let basis = try SpectralBasis(
         of: Matrix(rows: rows, columns: columns, elements: values), keeping: KeptVectors(directions: 32))
+      frames[String(name.dropLast(".weight".count))] = EndFrames(of: basis, k: 32)
     }
-    let known = bases
+    let known = frames
     return {
       var count = 0
       for checkpoint in checkpoints {
         let adapter = try AdapterFolder(path: checkpoint.path)
         for module in adapter.modules {
           let factors = try adapter.factors(of: module)
-          let basis = known[module.path]!
+          let ends = known[module.path]!
           let product = factors.product
           let spectrum = try UpdateSpectrum(of: product)
           let scale = ModuleScale(
-            baseNorm: basis.frobeniusNorm, rank: module.rank, roundingNorm: try factors.roundingNorm())
+            baseNorm: ends.basis.frobeniusNorm, rank: module.rank, roundingNorm: try factors.roundingNorm())
           var metrics = MetricValues(of: spectrum, in: scale)
           let update = try DirectedUpdate(of: product, spectrum: spectrum)
-          let shares = EnergyShares(of: update, in: basis, k: 32, pulled: nil)
-          metrics.add(shares, null: .isotropic, basis: basis, k: 32)
+          let shares = EnergyShares(of: update, at: ends, pulled: nil)
+          metrics.add(shares, null: .isotropic, basis: ends.basis, k: 32)
           count += metrics[.leftEnergyBottom] == nil ? 0 : 1
         }
       }

@@ -1,4 +1,4 @@
-import RealModule
+internal import CKernels
 
 /// Loops over the elements of whole arrays.
 ///
@@ -36,28 +36,6 @@ package protocol ElementLoops {
 /// The loops themselves.
 private enum Loop {
   @inline(__always)
-  static func largestMagnitude<S: Scalar>(_ x: UnsafeBufferPointer<S>) -> (S, Bool) {
-    // x·0 is 0 for finite x and NaN otherwise: a sum of it finds NaN and infinity without a branch in the loop.
-    var largest: S = 0
-    var poison: S = 0
-    for value in x {
-      largest = value.magnitude > largest ? value.magnitude : largest
-      poison = Relaxed.sum(poison, value * 0)
-    }
-    return (largest, poison == 0)
-  }
-
-  @inline(__always)
-  static func sumOfSquares<S: Scalar>(_ x: UnsafeBufferPointer<S>, _ scale: Double) -> Double {
-    var sum = 0.0
-    for value in x {
-      let scaled = Double(value) * scale
-      sum = Relaxed.multiplyAdd(scaled, scaled, sum)
-    }
-    return sum
-  }
-
-  @inline(__always)
   static func addColumnSquares<S: Scalar>(
     _ x: UnsafeBufferPointer<S>, _ scale: Double, _ sums: UnsafeMutableBufferPointer<Double>
   ) {
@@ -92,11 +70,13 @@ extension Double: ElementLoops {
   package static func rounded(_ x: [Double]) -> [Double] { x }
 
   package static func largestMagnitude(_ x: UnsafeBufferPointer<Double>) -> (largest: Double, isFinite: Bool) {
-    Loop.largestMagnitude(x)
+    var isFinite: Int32 = 1
+    let largest = largest_magnitude_f64(x.baseAddress, x.count, &isFinite)
+    return (largest, isFinite != 0)
   }
 
   package static func sumOfSquares(_ x: UnsafeBufferPointer<Double>, scale: Double) -> Double {
-    Loop.sumOfSquares(x, scale)
+    sum_of_squares_f64(x.baseAddress, x.count, scale)
   }
 
   package static func addColumnSquares(
@@ -129,11 +109,13 @@ extension Float: ElementLoops {
   package static func rounded(_ x: [Double]) -> [Float] { x.map { Float($0) } }
 
   package static func largestMagnitude(_ x: UnsafeBufferPointer<Float>) -> (largest: Float, isFinite: Bool) {
-    Loop.largestMagnitude(x)
+    var isFinite: Int32 = 1
+    let largest = largest_magnitude_f32(x.baseAddress, x.count, &isFinite)
+    return (largest, isFinite != 0)
   }
 
   package static func sumOfSquares(_ x: UnsafeBufferPointer<Float>, scale: Double) -> Double {
-    Loop.sumOfSquares(x, scale)
+    sum_of_squares_f32(x.baseAddress, x.count, scale)
   }
 
   package static func addColumnSquares(

@@ -63,7 +63,7 @@ struct ModuleGeometry {
     }
     let directed = try directed(update, spectrum)
     let pulled = try pulled(directed, relation)
-    let shares = EnergyShares(of: directed, in: basis, k: frame.k, pulled: pulled.longSide)
+    let shares = EnergyShares(of: directed, at: frame.ends, pulled: pulled.longSide)
     columns.metrics.add(shares, null: null, basis: basis, k: frame.k)
     if spectrum.numericalRank > 0 { columns.metrics.add(try Alignment(of: directed, with: basis, k: frame.k)) }
     if frame.isFull { columns.profile = ProfileBin.profile(of: directed, in: basis, null: null) }

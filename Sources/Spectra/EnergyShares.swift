@@ -1,6 +1,25 @@
 import Foundation
 import LinearAlgebra
 
+/// The first and the last k singular vectors of W₀ on either side, one below the other: one product serves both ends.
+package struct EndFrames: Sendable {
+  package let basis: SpectralBasis
+  package let k: Int
+  /// 2k × rows, and 2k × columns.
+  package let left: Matrix<Double>
+  package let right: Matrix<Double>
+
+  /// - Parameter k: at most what the basis keeps of either end.
+  package init(of basis: SpectralBasis, k: Int) {
+    self.basis = basis
+    self.k = k
+    func stacked(_ side: Side) -> Matrix<Double> {
+      .stacked([Matrix(basis.first(k, side)!), Matrix(basis.last(k, side)!)])
+    }
+    (left, right) = (stacked(.left), stacked(.right))
+  }
+}
+
 /// Where an update's energy ‖ΔW‖_F² lies among W₀'s singular directions, as shares in [0, 1].
 package struct EnergyShares: Equatable, Sendable {
   /// Of the first or last k directions: ‖U_kᵀ·ΔW‖², ‖ΔW·V_k‖² and ‖U_kᵀ·ΔW·V_k‖² over ‖ΔW‖².
@@ -21,21 +40,23 @@ package struct EnergyShares: Equatable, Sendable {
 
   /// - Parameter pulled: for an update of low rank, the products of W₀ with its vectors on the longer side, as rows: W₀ᵀ·uᵢ of a tall
   ///   W₀, W₀·vᵢ of a wide one. Without them the null space is told only where the basis keeps all vectors.
-  package init(of update: DirectedUpdate, in basis: SpectralBasis, k: Int, pulled: Matrix<Double>?) {
+  package init(of update: DirectedUpdate, at ends: EndFrames, pulled: Matrix<Double>?) {
     let total = update.frobeniusNorm * update.frobeniusNorm
-    func end(_ frame: (Side) -> MatrixView<Double>?, _ error: (Side) -> Double) -> End {
-      func kept(_ side: Side) -> MatrixView<Double>? { error(side) <= Self.mostError ? frame(side) : nil }
-      let (left, right) = (kept(.left), kept(.right))
-      let projections = (left.map { update.projected(on: $0, .left) }, right.map { update.projected(on: $0, .right) })
-      func share(_ projection: Matrix<Double>?) -> Double? { projection.map { min(1, $0.squaredNorm / total) } }
-      var both: Matrix<Double>?
-      if let onLeft = projections.0, let onRight = projections.1, let right {
-        both = update.core(onLeft, right, projected: onRight)
+    let (left, right) = (update.projected(on: ends.left.view, .left), update.projected(on: ends.right.view, .right))
+    func end(_ rows: Range<Int>, isTold: (Side) -> Bool) -> End {
+      func part(_ projection: Matrix<Double>) -> Matrix<Double> {
+        Matrix(projection.view[rows, 0..<projection.columns])
       }
-      return End(left: share(projections.0), right: share(projections.1), both: share(both))
+      let (onLeft, onRight) = (part(left), part(right))
+      func share(_ projection: Matrix<Double>) -> Double { min(1, projection.squaredNorm / total) }
+      let frame = ends.right.view[rows, 0..<ends.right.columns]
+      return End(
+        left: isTold(.left) ? share(onLeft) : nil, right: isTold(.right) ? share(onRight) : nil,
+        both: isTold(.left) && isTold(.right) ? share(update.core(onLeft, frame, projected: onRight)) : nil)
     }
-    top = end({ basis.first(k, $0) }, { basis.errorOfFirst(k, $0) })
-    bottom = end({ basis.last(k, $0) }, { basis.errorOfLast(k, $0) })
+    let (k, basis) = (ends.k, ends.basis)
+    top = end(0..<k) { basis.errorOfFirst(k, $0) <= Self.mostError }
+    bottom = end(k..<2 * k) { basis.errorOfLast(k, $0) <= Self.mostError }
     func outside(_ side: Side) -> Double? {
       guard basis.dimension(side) > basis.order,
         let inside = Self.inside(update, basis, side, pulled: pulled)

@@ -8,12 +8,15 @@ package struct GeometryFrame: Sendable {
   package let k: Int
   /// The number of directions near k behind which W₀ has its largest relative gap.
   package let gapRank: Int?
+  /// The first and last k vectors.
+  package let ends: EndFrames
   /// True to compute what needs a decomposition of W₊: exact spectral shift, intruders, profiles.
   package let isFull: Bool
 
   package init(basis: SpectralBasis, k: Int, isFull: Bool) {
     self.basis = basis
     self.k = k
+    ends = EndFrames(of: basis, k: k)
     gapRank = basis.gapRank(near: k).flatMap { $0 <= basis.leading ? $0 : nil }
     self.isFull = isFull
   }

@@ -62,7 +62,7 @@ import Testing
         #expect(abs(bins.reduce(0) { $0 + $1.null } - 1) < 1e-12)
       }
     }
-    let shares = EnergyShares(of: sample.update, in: sample.basis, k: 4, pulled: nil)
+    let shares = EnergyShares(of: sample.update, at: EndFrames(of: sample.basis, k: 4), pulled: nil)
     #expect(shares.top.both! <= min(shares.top.left!, shares.top.right!) + 1e-15)
   }
 
@@ -82,8 +82,8 @@ import Testing
       LowRankProduct(
         left: product(left.view, product(inverse.view, svd.u!.transposed).view), right: product(gauge, right)))
     let (a, b) = (
-      EnergyShares(of: sample.update, in: sample.basis, k: 4, pulled: nil),
-      EnergyShares(of: written, in: sample.basis, k: 4, pulled: nil)
+      EnergyShares(of: sample.update, at: EndFrames(of: sample.basis, k: 4), pulled: nil),
+      EnergyShares(of: written, at: EndFrames(of: sample.basis, k: 4), pulled: nil)
     )
     let bound = 1e3 * condition * 0x1p-53
     #expect(abs(a.top.left! - b.top.left!) <= bound && abs(a.bottom.right! - b.bottom.right!) <= bound)
@@ -98,8 +98,8 @@ import Testing
   @Test func transpositionMirrors() throws {
     let (plain, turned) = (try Sample(seed: 8, size: 0.01), try Sample(seed: 8, size: 0.01, transposed: true))
     let (a, b) = (
-      EnergyShares(of: plain.update, in: plain.basis, k: 4, pulled: nil),
-      EnergyShares(of: turned.update, in: turned.basis, k: 4, pulled: nil)
+      EnergyShares(of: plain.update, at: EndFrames(of: plain.basis, k: 4), pulled: nil),
+      EnergyShares(of: turned.update, at: EndFrames(of: turned.basis, k: 4), pulled: nil)
     )
     #expect(abs(a.top.left! - b.top.right!) < 1e-13 && abs(a.bottom.right! - b.bottom.left!) < 1e-11)
     #expect(abs(a.leftNull! - b.rightNull!) < 1e-13 && a.rightNull == nil && b.leftNull == nil)

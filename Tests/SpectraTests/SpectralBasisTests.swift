@@ -98,11 +98,12 @@ import Testing
     let weight = CompactMatrix(matrix)
     let pulled = rows > columns ? weight.adjointImages(of: update.left) : weight.images(of: update.right)
     let (a, b) = (
-      EnergyShares(of: update, in: whole, k: 2, pulled: nil), EnergyShares(of: update, in: ends, k: 2, pulled: pulled)
+      EnergyShares(of: update, at: EndFrames(of: whole, k: 2), pulled: nil),
+      EnergyShares(of: update, at: EndFrames(of: ends, k: 2), pulled: pulled)
     )
     #expect((a.leftNull != nil) == (rows > columns) && (a.rightNull != nil) == (columns > rows))
     #expect(abs((a.leftNull ?? 0) - (b.leftNull ?? 0)) < 1e-10 && abs((a.rightNull ?? 0) - (b.rightNull ?? 0)) < 1e-10)
-    #expect(EnergyShares(of: update, in: ends, k: 2, pulled: nil).leftNull == nil)
+    #expect(EnergyShares(of: update, at: EndFrames(of: ends, k: 2), pulled: nil).leftNull == nil)
   }
 
   @Test func theGapNearKIsTheLargestRelativeOne() throws {

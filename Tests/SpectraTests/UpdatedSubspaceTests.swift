@@ -116,6 +116,6 @@ import Testing
     let drift = try WeightDrift(of: update, base: CompactMatrix(base), in: frame, pulled: nil)
     let rotation = try Rotation(from: frame.unmoved, to: drift.subspace, k: 3)
     #expect(rotation.left.largest == nil && rotation.right.mean == nil)
-    #expect(EnergyShares(of: update, in: basis, k: 3, pulled: nil).top.left == nil)
+    #expect(EnergyShares(of: update, at: EndFrames(of: basis, k: 3), pulled: nil).top.left == nil)
   }
 }

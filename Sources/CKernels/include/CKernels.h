@@ -1,6 +1,7 @@
 #pragma once
 #include <stddef.h>
 
+#include "elements.h"
 #include "memory.h"
 #include "sha256.h"
 #include "transformer.h"
