@@ -6,17 +6,20 @@ package struct EndFrames: Sendable {
   package let basis: SpectralBasis
   package let k: Int
   /// 2k × rows, and 2k × columns.
-  package let left: Matrix<Double>
-  package let right: Matrix<Double>
+  package var left: MatrixView<Double> { leftColumns.transposed }
+  package var right: MatrixView<Double> { rightColumns.transposed }
+  /// Stored the other way round: a product with tall factors then reads both row by row.
+  private let leftColumns: Matrix<Double>
+  private let rightColumns: Matrix<Double>
 
   /// - Parameter k: at most what the basis keeps of either end.
   package init(of basis: SpectralBasis, k: Int) {
     self.basis = basis
     self.k = k
     func stacked(_ side: Side) -> Matrix<Double> {
-      .stacked([Matrix(basis.first(k, side)!), Matrix(basis.last(k, side)!)])
+      Matrix.stacked([Matrix(basis.first(k, side)!), Matrix(basis.last(k, side)!)]).transposedCopy()
     }
-    (left, right) = (stacked(.left), stacked(.right))
+    (leftColumns, rightColumns) = (stacked(.left), stacked(.right))
   }
 }
 
@@ -42,14 +45,14 @@ package struct EnergyShares: Equatable, Sendable {
   ///   W₀, W₀·vᵢ of a wide one. Without them the null space is told only where the basis keeps all vectors.
   package init(of update: DirectedUpdate, at ends: EndFrames, pulled: Matrix<Double>?) {
     let total = update.frobeniusNorm * update.frobeniusNorm
-    let (left, right) = (update.projected(on: ends.left.view, .left), update.projected(on: ends.right.view, .right))
+    let (left, right) = (update.projected(on: ends.left, .left), update.projected(on: ends.right, .right))
     func end(_ rows: Range<Int>, isTold: (Side) -> Bool) -> End {
       func part(_ projection: Matrix<Double>) -> Matrix<Double> {
         Matrix(projection.view[rows, 0..<projection.columns])
       }
       let (onLeft, onRight) = (part(left), part(right))
       func share(_ projection: Matrix<Double>) -> Double { min(1, projection.squaredNorm / total) }
-      let frame = ends.right.view[rows, 0..<ends.right.columns]
+      let frame = ends.right[rows, 0..<ends.right.columns]
       return End(
         left: isTold(.left) ? share(onLeft) : nil, right: isTold(.right) ? share(onRight) : nil,
         both: isTold(.left) && isTold(.right) ? share(update.core(onLeft, frame, projected: onRight)) : nil)

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// The types that tensors are read into and written from: `Float` and `Double`.
 package protocol WeightScalar: BinaryFloatingPoint, Sendable {
   /// The stored format with the same bits as this type.
@@ -22,7 +24,7 @@ extension Double: WeightScalar {
   package static var format: FloatFormat { .float64 }
 
   package static func countNonFinite(_ values: UnsafeBufferPointer<Double>) -> Int {
-    values.reduce(into: 0) { $0 += $1.magnitude.bitPattern < infinity.bitPattern ? 0 : 1 }
+    count_non_finite_f64(values.baseAddress, values.count)
   }
 
   package static func decode(
@@ -52,7 +54,7 @@ extension Float: WeightScalar {
   package static var format: FloatFormat { .float32 }
 
   package static func countNonFinite(_ values: UnsafeBufferPointer<Float>) -> Int {
-    values.reduce(into: 0) { $0 += $1.magnitude.bitPattern < infinity.bitPattern ? 0 : 1 }
+    count_non_finite_f32(values.baseAddress, values.count)
   }
 
   package static func decode(
