@@ -20,14 +20,14 @@ package struct RayleighRitz {
   /// How often the space may grow before a dense decomposition is the better way.
   static let mostExtensions = 16
 
-  /// - Parameter wanted: the k whose subspaces are asked for; at most what the basis keeps of leading vectors.
+  /// - Parameter start: how many of W₀'s leading vectors to begin with; more of them cost no product with W₀ and let the rest converge
+  ///   faster. Not what the basis happens to keep, on which the result would then depend.
+  /// - Parameter wanted: the k whose subspaces are asked for; at most `start`.
   /// - Parameter pulled: W₀ᵀ·uᵢ of the update's left vectors as rows, for an update of low rank.
-  package init(_ operand: UpdatedWeight, basis: SpectralBasis, wanted: [Int], pulled: Matrix<Double>?) {
+  package init(_ operand: UpdatedWeight, basis: SpectralBasis, start c: Int, wanted: [Int], pulled: Matrix<Double>?) {
     self.operand = operand
     self.wanted = wanted
     let update = operand.update
-    // More vectors than wanted cost no product with W₀, and let the rest converge faster.
-    let c = min(basis.leading, 4 * wanted.max()!, 128)
     let v = Matrix(basis.first(c, .right)!)
     next = c < basis.order ? basis.values[c] : 0
     scale = (basis.values.first ?? 0) + update.spectralNorm

@@ -15,10 +15,13 @@ package struct KeptVectors: Equatable, Sendable {
     self.keepsAll = keepsAll
   }
 
-  /// What metrics of k directions look at: the first 2k, since the largest gap may stand there, and the last k.
+  /// What metrics of k directions look at, and the last k.
   package init(directions k: Int, keepsAll: Bool = false) {
-    self.init(leading: 2 * k, trailing: k, keepsAll: keepsAll)
+    self.init(leading: Self.leading(directions: k), trailing: k, keepsAll: keepsAll)
   }
+
+  /// The first 2k, since the largest gap may stand there; and not fewer than intruders are told from.
+  package static func leading(directions k: Int) -> Int { max(2 * k, 2 * Intruders.most) }
 
   /// Up to this min(rows, columns) all vectors are kept.
   package static let orderKeptWhole = 1024

@@ -17,7 +17,7 @@ package struct GeometryFrame: Sendable {
     self.basis = basis
     self.k = k
     ends = EndFrames(of: basis, k: k)
-    gapRank = basis.gapRank(near: k).flatMap { $0 <= basis.leading ? $0 : nil }
+    gapRank = basis.gapRank(near: k)
     self.isFull = isFull
   }
 
@@ -51,7 +51,9 @@ package struct WeightDrift: Sendable {
   {
     let operand = UpdatedWeight(base: base, update: update)
     if !frame.isFull, frame.basis.order > Self.orderAlwaysDense {
-      var iteration = RayleighRitz(operand, basis: frame.basis, wanted: frame.wanted, pulled: pulled)
+      var iteration = RayleighRitz(
+        operand, basis: frame.basis, start: min(frame.basis.leading, KeptVectors.leading(directions: frame.k)),
+        wanted: frame.wanted, pulled: pulled)
       if let found = try iteration.solve(tolerance: { try Self.tolerance($0, $1, frame) }) {
         (subspace, values, intruders) = (found, nil, nil)
         return

@@ -25,7 +25,8 @@ import Weights
 
   private func uninterrupted(_ source: String) throws -> Data {
     let output = bench.path("uninterrupted.h5")
-    try #require(try run(Program.path, arguments(source, to: output, jobs: 2)).status == 0)
+    try #require(
+      try run(Program.path, arguments(source, to: output, jobs: 2), environment: Program.environment).status == 0)
     return try Data(contentsOf: URL(fileURLWithPath: output))
   }
 
@@ -34,6 +35,7 @@ import Weights
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Program.path)
     process.arguments = arguments(source, to: bench.output, jobs: 1)
+    process.environment = Program.environment
     let errors = bench.path("stderr")
     try bench.folder.write("stderr", "")
     process.standardError = FileHandle(forWritingAtPath: errors)
@@ -52,7 +54,7 @@ import Weights
   }
 
   private func finish(_ source: String) throws -> Data {
-    let result = try run(Program.path, arguments(source, to: bench.output, jobs: 2))
+    let result = try run(Program.path, arguments(source, to: bench.output, jobs: 2), environment: Program.environment)
     #expect(result.status == 0, "\(result.stderr)")
     #expect(!bench.exists(bench.journal))
     return try Data(contentsOf: URL(fileURLWithPath: bench.output))
@@ -119,7 +121,8 @@ import Weights
     default: break
     }
     let options = change == "method" ? ["--method", "lora-fa"] : []
-    let result = try run(Program.path, arguments(source, to: bench.output, jobs: 2) + options)
+    let result = try run(
+      Program.path, arguments(source, to: bench.output, jobs: 2) + options, environment: Program.environment)
     #expect(result.status == 0)
     #expect(!bench.exists(bench.journal))
     #expect(try poisonedRows() == 0)

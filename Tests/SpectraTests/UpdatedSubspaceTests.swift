@@ -87,7 +87,7 @@ import Testing
     let basis = try SpectralBasis(of: base, leading: 16, trailing: 4)
     let weight = CompactMatrix(base)
     var iteration = RayleighRitz(
-      UpdatedWeight(base: weight, update: update), basis: basis, wanted: [4, 8],
+      UpdatedWeight(base: weight, update: update), basis: basis, start: 16, wanted: [4, 8],
       pulled: weight.adjointImages(of: update.left))
     let found = try #require(try iteration.solve { _, _ in 1e-9 })
     let exact = try Samples.exact(base + change)
