@@ -47,6 +47,8 @@ struct SafetensorsHeader {
     _ value: JSONValue, path: String
   ) throws(FileError) -> OrderedDictionary<String, String> {
     let object = "__metadata__"
+    // As MLX writes where it has none to give.
+    if value.isNull { return [:] }
     guard let members = value.object else {
       throw FileError(.badContent, path: path, object: object, "expected a JSON object of strings")
     }
