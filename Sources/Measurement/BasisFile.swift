@@ -141,3 +141,13 @@ struct BasisFile {
     try writer.write(to: path)
   }
 }
+
+extension BasisFile {
+  /// True for a folder whose safetensors files are bases; one of them speaks for all.
+  static func isIn(folder: String, _ names: [String]) -> Bool {
+    guard let first = names.filter({ $0.hasSuffix(".safetensors") }).min(),
+      let file = try? BasisFile(path: folder + "/" + first)
+    else { return false }
+    return file.format == currentFormat
+  }
+}

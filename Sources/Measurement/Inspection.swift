@@ -15,6 +15,7 @@ package struct Inspection: Sendable {
     case run = "run folder"
     case runFile = "file of a run"
     case base = "base model"
+    case basis = "spectral basis"
     case adapterWeights = "adapter weights"
     case weights = "safetensors file"
     case analysis = "analysis file"
@@ -70,6 +71,7 @@ package struct Inspection: Sendable {
       switch kind {
       case .adapter, .series: try describeSeries(path)
       case .base: try describeBase(path)
+      case .basis: try describeBasis(path)
       case .adapterWeights, .weights: try describeWeights(path)
       case .run: try describeRun(reader.run(path), locateBase: reader.locateBase)
       case .runFile: describeRunFile(path)
@@ -101,6 +103,7 @@ extension Inspection {
     }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     if names.contains(where: { CheckpointSeries.looksLikeCheckpoint($0) }) { return .series }
+    if BasisFile.isIn(folder: path, names) { return .basis }
     let isModel = names.contains {
       $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json") || $0.hasSuffix(".bin")
     }

@@ -189,10 +189,13 @@ struct AnalysisWriter {
   /// Shares of the ten bins and the null space, and what chance gives, for each delta and side.
   private func writeProfiles(in group: borrowing HDF5Group, scales: borrowing Scales) throws(FileError) {
     let width = ProfileBin.count + 1
+    let bin = try group.write(Array(0..<width), shape: [width], named: "bin")
+    try bin.makeScale("bin")
     for grid in deltas where grid.rows.contains(where: { !$0.row.profile.isEmpty }) {
       let target = try group.createGroup(grid.delta.rawValue)
       try target.link("step", to: scales.step)
       try target.link("module", to: scales.module)
+      try target.link("bin", to: bin)
       for side in Side.allCases {
         for (name, value) in AnalysisFile.profileDatasets(side) {
           let values = laidOut(grid, width: width) { row in
@@ -203,6 +206,7 @@ struct AnalysisWriter {
           let dataset = try target.write(values, shape: [steps.count, modules.count, width], named: name)
           try dataset.attach(scales.step, toDimension: 0)
           try dataset.attach(scales.module, toDimension: 1)
+          try dataset.attach(bin, toDimension: 2)
         }
       }
     }

@@ -96,6 +96,15 @@ import Weights
       assert d.singular_values.dims == ("step", "module", "index")
       assert d.sel(step=5, module="layers.2.q_proj").singular_values.values.tolist() == [3, 2, 0.1]
       assert d.method.dims == ("step", "module") and d.method.values[1].tolist() == ["lora", "pissa", ""]
+      b = xarray.open_dataset(file, group="analysis/base", engine="h5netcdf")
+      assert b.singular_values.dims == ("module", "index"), b
+      assert b.sel(module="layers.2.q_proj").singular_values.values.tolist() == [9, 8, 7, 0.25]
+      u = xarray.open_dataset(file, group="analysis/updated", engine="h5netcdf")
+      assert u.sel(step=20, module="layers.2.q_proj").singular_values.values.tolist() == [9, 8, 7, 0.5]
+      e = xarray.open_dataset(file, group="analysis/profiles/pretrained", engine="h5netcdf")
+      assert e.left.dims == ("step", "module", "bin") and e.bin.values.tolist() == list(range(11))
+      assert float(e.left.sel(step=20, module="layers.2.q_proj", bin=10)) == 0.5
+      assert float(e.right_null.sel(step=20, module="layers.2.q_proj", bin=9)) == 0.25
       p = xarray.open_dataset(file, group="analysis/previous", engine="h5netcdf")
       assert float(p.sel(step=20, module="layers.2.q_proj").update_velocity) == 1e-300
       b = xarray.open_dataset(file, group="analysis/base", engine="h5netcdf")
