@@ -109,7 +109,7 @@ extension PEFTConfiguration {
 
   private func requirePositiveRanks(_ known: ConfigurationFields, path: String) throws(FileError) {
     guard let name = known.rank, !StoredMethods.of(type: type).isEmpty else { return }
-    if let wrong = rankPattern.first(where: { $0.value < 1 || $0.value != $0.value.rounded() }) {
+    if let wrong = rankPattern.first(where: { $0.value < 1 || Int32(exactly: $0.value) == nil }) {
       throw FileError(
         .badContent, path: path, object: "rank_pattern",
         "expected positive whole numbers, found \(wrong.value) for \(FileError.quoted(wrong.expression))")

@@ -10,8 +10,6 @@ package protocol StoredWeight: Sendable {
   func parts(
     from earlier: (any StoredWeight)?, over base: any PretrainedWeight
   ) throws -> [(part: UpdatePart, update: ModuleUpdate)]
-
-  /// True where the tensors are as they are before anything was trained, so that there is no update.
 }
 
 extension StoredWeight {
@@ -41,9 +39,7 @@ extension Matrix<Double> {
   package func scalingRows(by d: [Double]) -> Matrix {
     precondition(d.count == rows, "a factor for each row")
     var result = self
-    for i in 0..<rows {
-      for j in 0..<columns { result.elements[i * columns + j] *= d[i] }
-    }
+    for i in 0..<rows { result.scaleRow(i, by: d[i]) }
     return result
   }
 
@@ -51,15 +47,8 @@ extension Matrix<Double> {
   package func scalingColumns(by d: [Double]) -> Matrix {
     precondition(d.count == columns, "a factor for each column")
     var result = self
-    for i in 0..<rows {
-      for j in 0..<columns { result.elements[i * columns + j] *= d[j] }
-    }
+    result.scaleColumns(by: d)
     return result
-  }
-
-  package static func + (a: Matrix, b: Matrix) -> Matrix {
-    precondition(a.rows == b.rows && a.columns == b.columns, "a sum needs two matrices of one shape")
-    return Matrix(rows: a.rows, columns: a.columns, elements: zip(a.elements, b.elements).map { $0 + $1 })
   }
 }
 

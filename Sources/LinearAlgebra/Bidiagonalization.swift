@@ -9,8 +9,8 @@ package struct Bidiagonalization: Sendable {
 
   /// Reads W once: a QR factorisation of its slabs leaves a triangular factor of q × q, which is bidiagonalised in place.
   ///
-  /// Cost 2·rows·columns·q for the triangular factor, 8/3·q³ for the values, and about 15·q³ for the vectors, all of it slower than by a
-  /// Gram matrix.
+  /// Cost about 8·rows·columns·q for the triangular factor, 8/3·q³ for the values, and about 15·q³ for the vectors, all of it slower
+  /// than by a Gram matrix. Memory about 4·8·q² bytes.
   package init(of w: some MatrixSource, vectors wanted: SingularVectors = .thin) throws {
     let n = w.smallerDimension
     guard n > 0 else {
@@ -19,9 +19,10 @@ package struct Bidiagonalization: Sendable {
     }
     let isTall = w.rows >= w.columns
     var r = Matrix<Double>(rows: 0, columns: n)
-    try w.forEachSlab { slab, _ in
+    // Thick slabs: each one costs a factorisation of the triangle so far as well.
+    try w.forEachSlab(thickness: (n + 3) / 4) { slab, _ in
       let stacked = Matrix.stacked([r, isTall ? slab : slab.transposedCopy()])
-      r = stacked.rows < n ? stacked : try householderQR(of: stacked).r
+      r = stacked.rows < n ? stacked : try triangularFactor(of: stacked)
     }
     // The columns of LAPACK are our rows: it sees Rᵀ = U·Σ·Vᵀ, whose U are the right vectors of R.
     var a = r.elements

@@ -11,10 +11,12 @@ extension MatrixSource {
   package var smallerDimension: Int { min(rows, columns) }
   package var largerDimension: Int { max(rows, columns) }
 
-  /// Passes the matrix to `body` in slabs across its longer side, each about 4 MiB, with the range of that side: rows of a tall matrix,
-  /// columns of a wide one.
-  package func forEachSlab(_ body: (Matrix<Double>, Range<Int>) throws -> Void) throws {
-    let height = max(1, min(largerDimension, (1 << 19) / max(1, smallerDimension)))
+  /// Passes the matrix to `body` in slabs across its longer side, each about 4 MiB or at least `thickness`, with the range of that
+  /// side: rows of a tall matrix, columns of a wide one.
+  package func forEachSlab(
+    thickness: Int = 1, _ body: (Matrix<Double>, Range<Int>) throws -> Void
+  ) throws {
+    let height = max(1, min(largerDimension, max(thickness, (1 << 19) / max(1, smallerDimension))))
     for start in stride(from: 0, to: largerDimension, by: height) {
       let range = start..<min(start + height, largerDimension)
       let slab =

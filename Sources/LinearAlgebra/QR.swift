@@ -34,6 +34,25 @@ package func householderQR<S: Scalar>(of a: Matrix<S>) throws(LinearAlgebraError
   return QRFactorization(q: q, r: r, route: .householder)
 }
 
+/// R of a Householder QR factorisation alone. rows ≥ columns. Cost 2·rows·columns² − 2/3·columns³ flop.
+///
+/// - Throws: `LinearAlgebraError.nonFinite`.
+package func triangularFactor<S: Scalar>(of a: consuming Matrix<S>) throws(LinearAlgebraError) -> Matrix<S> {
+  precondition(a.rows >= a.columns, "a thin QR factorisation needs a tall matrix")
+  _ = try a.largestMagnitude()
+  let (m, n) = (a.rows, a.columns)
+  var r = Matrix<S>(rows: n, columns: n)
+  guard n > 0 else { return r }
+  var tau = [S](repeating: 0, count: n)
+  a.elements.withUnsafeMutableBufferPointer { entries in
+    lapackSucceeded(S.gelqf(n, m, entries.baseAddress!, &tau), "gelqf")
+    for i in 0..<n {
+      for j in i..<n { r[i, j] = entries[i * n + j] }
+    }
+  }
+  return r
+}
+
 /// CholeskyQR2 (Yamamoto, Nakatsukasa, Yanagisawa, Fukaya 2015): two rounds of Cholesky on the Gram matrix, all of it
 /// matrix products. As accurate as Householder while κ(a) ≤ 1/(8√(mnu + n(n+1)u)), about 1e7 in Float64 and 400 in Float32.
 ///

@@ -1,4 +1,5 @@
 import Adapters
+import Foundation
 import LinearAlgebra
 import OrderedCollections
 import Spectra
@@ -15,30 +16,44 @@ struct BasisIdentity: Equatable {
     let parts = try tensor.tensorNames.map { name throws(FileError) -> JSONValue in
       let file = try tensor.base.file(holding: name)
       let entry = try file.entry(name)
+      let path = URL(fileURLWithPath: file.path).standardizedFileURL.resolvingSymlinksInPath().path
       return [
-        "file": .string(file.path), "size": .integer(file.file.identity.size),
+        "file": .string(path), "size": .integer(file.file.identity.size),
         "modified": .integer(file.file.identity.modificationTime), "tensor": .string(name),
         "dtype": .string(entry.elementType.rawValue), "shape": .array(entry.shape.map(JSONValue.integer)),
         "offset": .integer(entry.byteRange.lowerBound),
       ]
     }
-    text = JSONValue.array(parts).text()
+    text = JSONValue.array(parts + (tensor.match.norm.map { [.number($0.offset)] } ?? [])).text()
   }
 }
 
 extension BaseTensor {
-  /// The tensors that the weight is made of.
-  var tensorNames: [String] { [match.tensor] + match.stacked + (match.norm.map { [$0.tensor] } ?? []) }
+  /// The tensors that the weight is made of, scales of 8-bit numbers included.
+  var tensorNames: [String] {
+    let weights = [match.tensor] + match.stacked
+    return weights + weights.compactMap { base.scaleName(of: $0) } + (match.norm.map { [$0.tensor] } ?? [])
+  }
 
-  /// A digest of their bytes and shapes; reads all of them.
+  /// A digest of their bytes and shapes; reads all of them, of a stack of experts the one.
   func sha256() throws(FileError) -> String {
     var digest = SHA256()
     for name in tensorNames {
       let file = try base.file(holding: name)
       let entry = try file.entry(name)
       digest.update(Array("\(entry.elementType.rawValue) \(entry.shape)\n".utf8))
-      try digest.update(name, of: file)
+      if name == match.tensor, let expert = match.expert, entry.strides == nil {
+        let size = entry.byteRange.count / entry.shape[0]
+        let first = entry.byteRange.lowerBound + expert * size
+        let blockSize = 1 << 20
+        for start in stride(from: first, to: first + size, by: blockSize) {
+          digest.update(try file.file.read(min(blockSize, first + size - start), at: start))
+        }
+      } else {
+        try digest.update(name, of: file)
+      }
     }
+    if let norm = match.norm { digest.update(Array("\(norm.offset)".utf8)) }
     return digest.hexadecimal
   }
 }
@@ -83,13 +98,13 @@ struct BasisFile {
   /// How many vectors of each end it holds.
   var counts: (leading: Int, trailing: Int) { (integer("leading"), integer("trailing")) }
 
-  private func integer(_ name: String) -> Int { metadata[name].flatMap { Int($0) } ?? 0 }
+  private func integer(_ name: String) -> Int { max(0, metadata[name].flatMap { Int($0) } ?? 0) }
   private func number(_ name: String) -> Double { metadata[name].flatMap { Double($0) } ?? .nan }
 
   /// Whether it has the vectors wanted of a weight.
   func holds(_ kept: KeptVectors, _ tensor: BaseTensor) -> Bool {
     let order = min(tensor.rows, tensor.columns)
-    guard integer("rows") * integer("columns") == tensor.rows * tensor.columns else { return false }
+    guard integer("rows") == tensor.rows, integer("columns") == tensor.columns else { return false }
     if counts.leading == order { return true }
     let wanted = kept.counts(rows: tensor.rows, columns: tensor.columns)
     return counts.leading >= wanted.leading && counts.trailing >= wanted.trailing
@@ -113,6 +128,9 @@ struct BasisFile {
         values.count == min(rows, columns), kept <= values.count
       else { throw broken(file, "expected tensors of the sizes that its metadata states, found others") }
       let factor = file.tensors["gram_factor"] == nil ? nil : try file.readFinite("gram_factor", as: Double.self)
+      guard factor.map({ $0.count == values.count * (values.count + 1) / 2 }) ?? true else {
+        throw broken(file, "expected a triangle of order \(values.count), found \(factor!.count) numbers")
+      }
       return SpectralBasis(
         rows: rows, columns: columns, values: values, leading: counts.leading, trailing: counts.trailing, left: left,
         right: right, gramFactor: factor, frobeniusNorm: number("frobenius_norm"),

@@ -22,12 +22,17 @@ package struct BasisPlan: Sendable {
       let shape = try base.shape(of: name)
       if shape.count == 2, shape.allSatisfy({ $0 > 1 }) { tensors.append(name) }
     }
-    self.tensors = tensors
+    var costs: [String: Int] = [:]
+    for name in tensors { costs[name] = try Self.cost(of: base.shape(of: name)) }
+    self.tensors = tensors.sorted { costs[$0]! > costs[$1]! }
     guard !tensors.isEmpty else {
       throw FileError(
         .badContent, path: path, "expected weight matrices, found none", remedy: "Pass a base model's folder")
     }
   }
+
+  /// What a decomposition takes, in the products of a Gram matrix.
+  private static func cost(of shape: [Int]) -> Int { shape[0] * shape[1] * min(shape[0], shape[1]) }
 
   /// Embeddings and output layers are seldom adapted, and cost more than all the rest.
   private static func isVocabulary(_ name: String) -> Bool {
@@ -41,7 +46,11 @@ package struct BasisPlan: Sendable {
   }
 
   private var memory: Int {
-    MemoryNotice.bytes(orders: tensors.compactMap { name in (try? base.shape(of: name))?.min() }, jobs: jobs)
+    let shapes = tensors.compactMap { name in try? base.shape(of: name) }
+    let decompositions = MemoryNotice.bytes(orders: shapes.map { $0.min()! }, jobs: jobs)
+    // All vectors of the longer side are held thrice while they are made orthonormal.
+    guard kept.keepsAll else { return decompositions }
+    return shapes.map { 3 * 8 * $0[0] * $0[1] }.sorted(by: >).prefix(jobs).reduce(decompositions, +)
   }
 
   /// How it ended.

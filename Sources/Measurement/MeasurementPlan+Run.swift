@@ -74,8 +74,7 @@ extension MeasurementPlan {
       return
     }
     results.add(reference, of: module.match.module)
-    var measurement = ModuleMeasurement(
-      plan: self, module: module, baseNorm: reference.norm, geometry: reference.geometry)
+    var measurement = ModuleMeasurement(plan: self, module: module, reference: reference)
     for index in module.appearances.indices {
       if shouldStop() { return }
       if let kept = journal.pieces[key(of: module, index)] {
@@ -141,8 +140,10 @@ extension MeasurementPlan {
     }
     var baseFiles: [String: JSONValue] = [:]
     for module in modules {
-      let file = try base.file(holding: module.match.tensor).file
-      baseFiles[file.path] = described(file)
+      for name in try BaseTensor(base, module.match).tensorNames {
+        let file = try base.file(holding: name).file
+        baseFiles[file.path] = described(file)
+      }
     }
     func described(_ adapter: AdapterFolder) throws(FileError) -> JSONValue {
       let configuration = try adapter.place.configurationFile.map { path throws(FileError) in

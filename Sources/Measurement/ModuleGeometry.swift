@@ -126,9 +126,14 @@ struct ModuleGeometry {
   private mutating func pulled(_ update: DirectedUpdate, _ relation: Relation) throws -> (
     left: Matrix<Double>?, longSide: Matrix<Double>?
   ) {
-    guard case .factored = update.form else { return (nil, nil) }
     let isTall = basis.rows > basis.columns
     let needsRange = basis.gramFactor != nil
+    if case .dense(let change) = update.form {
+      guard needsRange else { return (nil, nil) }
+      return (
+        nil, isTall ? try heldWeight().adjointImages(of: change.transposedCopy()) : try heldWeight().images(of: change)
+      )
+    }
     let needsLeft = !relation.isPrevious && !frame.isFull && basis.order > WeightDrift.orderAlwaysDense
     let left = needsLeft || (needsRange && isTall) ? try heldWeight().adjointImages(of: update.left) : nil
     guard needsRange else { return (left, nil) }

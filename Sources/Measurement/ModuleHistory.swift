@@ -45,11 +45,10 @@ struct ModuleHistory {
   /// Makes the appearance whose updates were last asked for the one that later ones are compared with.
   mutating func advance() { before = now }
 
-  /// Takes an appearance that was measured before: only what a later checkpoint is compared with is read.
+  /// Takes an appearance that was measured before for the one that later ones are compared with.
   mutating func skip(_ index: Int) {
-    guard index + 1 < module.appearances.count else { return }
-    let (checkpoint, stored) = module.appearances[index]
-    before = (try? read(stored, at: checkpoint)).map { (checkpoint, $0) } ?? before
+    // Its updates complete its state: what a residual base lacks is known from the start alone.
+    if (try? updates(at: index)) != nil { advance() }
   }
 
   /// The step of the checkpoint that `previous` is measured from: 0 stands before the first one.

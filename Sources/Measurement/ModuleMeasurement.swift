@@ -8,17 +8,20 @@ struct ModuleMeasurement {
   let plan: MeasurementPlan
   let module: MeasurementPlan.Module
   let baseNorm: Double
+  /// k, fixed over the steps.
+  private let directions: Int
   private var history: ModuleHistory
   /// Set where updates are held against the base.
   private var geometry: ModuleGeometry?
   /// The last appearance that an earlier, interrupted analysis has measured: later ones are compared with it.
   private var skipped: Int?
 
-  init(plan: MeasurementPlan, module: MeasurementPlan.Module, baseNorm: Double, geometry: ModuleGeometry?) {
+  init(plan: MeasurementPlan, module: MeasurementPlan.Module, reference: ModuleReference) {
     self.plan = plan
     self.module = module
-    self.baseNorm = baseNorm
-    self.geometry = geometry
+    self.baseNorm = reference.norm
+    directions = reference.directions
+    geometry = reference.geometry
     history = ModuleHistory(plan: plan, module: module)
   }
 
@@ -128,7 +131,7 @@ extension ModuleMeasurement {
     _ checkpoint: Int
   ) -> MetricValues {
     let scale = ModuleScale(
-      baseNorm: baseNorm, rank: stored.configuredRank, reportedRank: stored.reportedRank, directions: plan.directions,
+      baseNorm: baseNorm, rank: stored.configuredRank, reportedRank: stored.reportedRank, directions: directions,
       roundingNorm: update.roundingNorm, residualRoundingNorm: delta == .pretrained ? update.residualRoundingNorm : nil,
       stepsSincePrevious: delta == .previous ? steps(to: checkpoint) : nil)
     return MetricValues(of: spectrum, in: scale)

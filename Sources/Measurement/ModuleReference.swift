@@ -6,6 +6,8 @@ import Weights
 /// What a module's updates are held against: the norm of its base weight, and beyond depth `update` its spectral basis.
 struct ModuleReference {
   let norm: Double
+  /// k.
+  let directions: Int
   let geometry: ModuleGeometry?
 
   /// Reads the basis, or computes it.
@@ -15,20 +17,27 @@ struct ModuleReference {
     _ module: MeasurementPlan.Module, plan: MeasurementPlan, folder: BasisFolder?, journal: PieceJournal
   ) throws {
     let tensor = try BaseTensor(plan.base, module.match)
+    directions = plan.directions(of: module, tensor)
     let depth = plan.depth.resolved(order: tensor.smallerDimension)
     guard depth != .update else {
       norm = try Self.norm(of: tensor, journal)
       geometry = nil
       return
     }
-    let k = plan.directions(of: module, tensor)
-    let kept = KeptVectors(directions: k)
-    let basis =
-      if let folder { try folder.basis(of: tensor, keeping: kept).0 } else {
-        try SpectralBasis(of: tensor, keeping: kept)
-      }
+    let basis = try Self.basis(of: tensor, keeping: KeptVectors(directions: directions), folder)
     norm = basis.frobeniusNorm
-    geometry = ModuleGeometry(basis: basis, tensor: tensor, k: k, isFull: depth == .full)
+    geometry = ModuleGeometry(basis: basis, tensor: tensor, k: directions, isFull: depth == .full)
+  }
+
+  private static func basis(
+    of tensor: BaseTensor, keeping kept: KeptVectors, _ folder: BasisFolder?
+  ) throws(FileError) -> SpectralBasis {
+    do {
+      if let folder { return try folder.basis(of: tensor, keeping: kept).0 }
+      return try SpectralBasis(of: tensor, keeping: kept)
+    } catch {
+      throw FileError.wrapping(error, path: tensor.base.path, object: tensor.match.tensor)
+    }
   }
 
   private static func norm(of tensor: BaseTensor, _ journal: PieceJournal) throws(FileError) -> Double {

@@ -27,6 +27,8 @@ package struct DirectedUpdate: Sendable {
   package let frobeniusNorm: Double
   /// An upper bound of ‖ΔW‖₂.
   package let spectralNorm: Double
+  /// The value behind those that have vectors; 0 where there is none.
+  private let nextValue: Double
   /// A bound on the norm of the error in ΔW that explains the error of the vectors.
   package let backwardError: Double
 
@@ -53,6 +55,7 @@ package struct DirectedUpdate: Sendable {
       rightVectors = Lazy { Matrix(svd.vTransposed!.view[0..<kept, 0..<update.columns]) }
     }
     (frobeniusNorm, spectralNorm) = (spectrum.frobeniusNorm, spectrum.spectralNorm)
+    nextValue = values.count < spectrum.values.count ? spectrum.values[values.count] : 0
     backwardError = error
   }
 
@@ -68,6 +71,7 @@ package struct DirectedUpdate: Sendable {
     rightVectors = Lazy { Matrix(basis.first(count, .right)!) }
     core = nil
     (frobeniusNorm, spectralNorm) = (spectrum.frobeniusNorm, spectrum.spectralNorm)
+    nextValue = values.count < spectrum.values.count ? spectrum.values[values.count] : 0
     backwardError = basis.error.direct + basis.error.squared / (2 * max(values.last ?? 0, .leastNormalMagnitude))
   }
 
@@ -133,11 +137,8 @@ package struct DirectedUpdate: Sendable {
 
   /// How far the span of the first `count` vectors may be from the true one, in radians (Wedin 1972).
   package func errorOfFirst(_ count: Int) -> Double {
-    guard case .factored = form, count == values.count else {
-      let gap = values[count - 1] - (count < values.count ? values[count] : 0)
-      return gap > 0 ? asin(min(1, 2 * backwardError / gap)) : .pi / 2
-    }
-    return asin(min(1, 2 * backwardError / values[count - 1]))
+    let gap = values[count - 1] - (count < values.count ? values[count] : nextValue)
+    return gap > 0 ? asin(min(1, 2 * backwardError / gap)) : .pi / 2
   }
 }
 

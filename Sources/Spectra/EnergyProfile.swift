@@ -7,7 +7,7 @@ package struct ProfileBin: Equatable, Sendable {
   package var bin: Int
   /// First and last component, counted from 0; nil for the null space.
   package var components: ClosedRange<Int>?
-  /// nil for an update that is zero.
+  /// nil for an update that is zero, and where W₀'s singular values are equal across a border of the bin.
   package var share: Double?
   /// What chance gives.
   package var null: Double
@@ -40,20 +40,22 @@ package struct ProfileBin: Equatable, Sendable {
     of update: DirectedUpdate?, in basis: SpectralBasis, null: EnergyNull, _ side: Side
   ) -> [ProfileBin] {
     let vectors = basis.vectors(side)
-    guard basis.errorOfFirst(basis.order, side) <= EnergyShares.mostError else { return [] }
+    // A border that nothing defines, within equal values, divides nothing.
+    func isTold(_ border: Int) -> Bool { border == 0 || basis.errorOfFirst(border, side) <= EnergyShares.mostError }
     let shares = update.map { $0.componentShares(in: basis, side) }
     var bins: [ProfileBin] = ranges(order: basis.order).map { bin, range in
       let frame = vectors.view[range, 0..<vectors.columns]
       return ProfileBin(
         side: side, bin: bin, components: range.lowerBound...range.upperBound - 1,
-        share: shares.map { $0[range].reduce(0, +) },
+        share: isTold(range.lowerBound) && isTold(range.upperBound) ? shares.map { $0[range].reduce(0, +) } : nil,
         null: null.share(of: frame, side, components: range, basis: basis))
     }
     if basis.dimension(side) > basis.order {
       let expected = bins.reduce(0) { $0 + $1.null }
       bins.append(
         ProfileBin(
-          side: side, bin: count, components: nil, share: shares.map { max(0, 1 - $0.reduce(0, +)) },
+          side: side, bin: count, components: nil,
+          share: isTold(basis.order) ? shares.map { max(0, 1 - $0.reduce(0, +)) } : nil,
           null: max(0, 1 - expected)))
     }
     return bins

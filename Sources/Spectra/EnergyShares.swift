@@ -41,8 +41,8 @@ package struct EnergyShares: Equatable, Sendable {
   /// A share is given to 1e-4: where the basis cannot vouch for its vectors to that angle, it is missing.
   static let mostError = 1e-4
 
-  /// - Parameter pulled: for an update of low rank, the products of W₀ with its vectors on the longer side, as rows: W₀ᵀ·uᵢ of a tall
-  ///   W₀, W₀·vᵢ of a wide one. Without them the null space is told only where the basis keeps all vectors.
+  /// - Parameter pulled: the products of W₀ with the update's vectors on the longer side, as rows: W₀ᵀ·uᵢ of a tall W₀, W₀·vᵢ of a wide
+  ///   one; of a dense update with its columns, or rows, themselves. Without them the null space is told only where the basis keeps all vectors.
   package init(of update: DirectedUpdate, at ends: EndFrames, pulled: Matrix<Double>?) {
     let total = update.frobeniusNorm * update.frobeniusNorm
     let (left, right) = (update.projected(on: ends.left, .left), update.projected(on: ends.right, .right))
@@ -78,10 +78,12 @@ package struct EnergyShares: Equatable, Sendable {
       guard basis.errorOfFirst(basis.order, side) <= mostError else { return nil }
       return update.projected(on: basis.vectors(side).view, side).squaredNorm
     }
-    guard let factor = basis.gramFactor, let pulled, case .factored = update.form else { return nil }
+    guard let factor = basis.gramFactor, let pulled else { return nil }
     // ‖P·u‖² = ‖R⁻ᵀ·(W₀ᵀu)‖² with P the projection on the range of W₀ and RᵀR = W₀ᵀW₀.
     var weighted = pulled.dividedFromRight(byPackedUpper: factor)
-    for (i, value) in update.values.enumerated() { weighted.scaleRow(i, by: value) }
+    if case .factored = update.form {
+      for (i, value) in update.values.enumerated() { weighted.scaleRow(i, by: value) }
+    }
     return weighted.squaredNorm
   }
 }

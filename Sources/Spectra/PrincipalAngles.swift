@@ -45,9 +45,9 @@ package struct SubspaceAngles: Equatable, Sendable {
   package var mean: Double? {
     angles.isEmpty ? nil : degrees(angles.reduce(0, +) / Double(angles.count))
   }
-  /// Mean cos², in [0, 1] (Hu et al. 2021, section 7.2); nil where nothing is known of the angles.
+  /// Mean cos², in [0, 1] (Hu et al. 2021, section 7.2); nil where the error of the angles is above 1e-4.
   package var overlap: Double? {
-    guard !angles.isEmpty, error < .pi / 4 else { return nil }
+    guard !angles.isEmpty, error <= EnergyShares.mostError else { return nil }
     return angles.reduce(0) { $0 + cos($1) * cos($1) } / Double(angles.count)
   }
 }

@@ -16,6 +16,8 @@ package struct RayleighRitz {
   /// σ_{c+1} of W₀: a bound of ‖W₀x‖ for unit vectors x orthogonal to the leading vectors in the space.
   private let next: Double
   private let scale: Double
+  /// The norm of the error in W₀ᵀW₀ that W₀'s vectors in the space have: W₀v = σu and W₀ᵀu = σv hold only to within it.
+  private let basisError: Double
 
   /// How often the space may grow before a dense decomposition is the better way.
   static let mostExtensions = 16
@@ -30,7 +32,9 @@ package struct RayleighRitz {
     let update = operand.update
     let v = Matrix(basis.first(c, .right)!)
     next = c < basis.order ? basis.values[c] : 0
-    scale = (basis.values.first ?? 0) + update.spectralNorm
+    let largest = basis.values.first ?? 0
+    scale = largest + update.spectralNorm
+    basisError = basis.error.squared + 2 * largest * basis.error.direct
     // W₀v = σu and W₀ᵀu = σv are known; only the update has to be applied.
     var (scaledU, scaledV) = (Matrix(basis.first(c, .left)!), v)
     for i in 0..<c {
@@ -86,7 +90,7 @@ package struct RayleighRitz {
   }
 
   private func ritz() throws -> RitzVectors {
-    let form = TridiagonalForm(reducing: try GramMatrix(of: images))
+    let form = TridiagonalForm(reducing: GramMatrix(symmetric: product(images.view, images.transposed)))
     let squares = try form.eigenvalues()
     let vectors = try form.eigenvectors(0..<space.rows)
     // The part of the products that the space does not hold.
@@ -96,7 +100,7 @@ package struct RayleighRitz {
     return RitzVectors(
       squares: squares, coordinates: vectors, space: space, images: images, residuals: product(vectors, outer),
       outside: outside * outside,
-      rounding: 8 * Double.unitRoundoff * scale * scale * Double(space.rows).squareRoot())
+      rounding: 8 * Double.unitRoundoff * scale * scale * Double(space.rows).squareRoot() + basisError)
   }
 
   /// A bound of ‖ΔW·x‖ for unit vectors x orthogonal to the space.

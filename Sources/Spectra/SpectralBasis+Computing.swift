@@ -90,7 +90,8 @@ extension SpectralBasis {
     let isTall = w.rows >= w.columns
     self.init(
       rows: w.rows, columns: w.columns, values: values, leading: counts.leading, trailing: counts.trailing,
-      left: isTall ? long.vectors : short, right: isTall ? short : long.vectors, gramFactor: factor,
+      left: isTall ? long.vectors : short, right: isTall ? short : long.vectors,
+      gramFactor: error.direct == 0 ? factor : nil,
       frobeniusNorm: trace.squareRoot(), error: error)
   }
 }

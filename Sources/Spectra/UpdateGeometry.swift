@@ -18,14 +18,17 @@ package struct GeometryFrame: Sendable {
     self.k = k
     ends = EndFrames(of: basis, k: k)
     gapRank = basis.gapRank(near: k)
+    wanted = [k] + (gapRank.map { $0 == k ? [] : [$0] } ?? [])
+    unmoved = Self.unmoved(basis, wanted)
     self.isFull = isFull
   }
 
   /// The k whose subspaces of W₊ are asked for.
-  var wanted: [Int] { [k] + (gapRank.map { $0 == k ? [] : [$0] } ?? []) }
+  let wanted: [Int]
+  /// The first of them singular vectors of W₀ in the form of those of W₊.
+  package let unmoved: UpdatedSubspace
 
-  /// The first k singular vectors of W₀ in the form of those of W₊.
-  package var unmoved: UpdatedSubspace {
+  private static func unmoved(_ basis: SpectralBasis, _ wanted: [Int]) -> UpdatedSubspace {
     let count = wanted.max()!
     return UpdatedSubspace(
       values: Array(basis.values.prefix(count)), left: Matrix(basis.first(count, .left)!),
@@ -50,10 +53,10 @@ package struct WeightDrift: Sendable {
   package init(of update: DirectedUpdate, base: CompactMatrix, in frame: GeometryFrame, pulled: Matrix<Double>?) throws
   {
     let operand = UpdatedWeight(base: base, update: update)
-    if !frame.isFull, frame.basis.order > Self.orderAlwaysDense {
+    let start = min(frame.basis.leading, KeptVectors.leading(directions: frame.k))
+    if !frame.isFull, frame.basis.order > max(Self.orderAlwaysDense, 2 * start) {
       var iteration = RayleighRitz(
-        operand, basis: frame.basis, start: min(frame.basis.leading, KeptVectors.leading(directions: frame.k)),
-        wanted: frame.wanted, pulled: pulled)
+        operand, basis: frame.basis, start: start, wanted: frame.wanted, pulled: pulled)
       if let found = try iteration.solve(tolerance: { try Self.tolerance($0, $1, frame) }) {
         (subspace, values, intruders) = (found, nil, nil)
         return
@@ -177,6 +180,12 @@ extension MetricValues {
 extension DirectedUpdate {
   /// (Σ(u_jᵀ·ΔW·v_j)²)^½ over W₀'s first and last k singular vectors: the first-order change of those singular values.
   package func firstOrderShift(in basis: SpectralBasis, k: Int) -> Double? {
+    // The two ends of a spectrum of one value are one.
+    if basis.order < 2 * k {
+      guard let left = basis.first(basis.order, .left), let right = basis.first(basis.order, .right) else { return nil }
+      let all = core(projected(on: left, .left), right)
+      return (0..<basis.order).reduce(0) { $0 + all[$1, $1] * all[$1, $1] }.squareRoot()
+    }
     guard let topLeft = basis.first(k, .left), let topRight = basis.first(k, .right),
       let bottomLeft = basis.last(k, .left), let bottomRight = basis.last(k, .right)
     else { return nil }

@@ -104,7 +104,7 @@ struct ScaledWeight {
 
 extension BaseModel {
   /// The tensor of scales that belongs to a weight: DeepSeek's and transformers' name, or that of compressed-tensors.
-  func scaleName(of name: String) -> String? {
+  package func scaleName(of name: String) -> String? {
     ["_scale_inv", "_scale"].lazy.map { name + $0 }.first(where: contains)
   }
 

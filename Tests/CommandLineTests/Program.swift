@@ -40,7 +40,10 @@ func spectroscopeAsNobody(_ arguments: String..., in folder: TemporaryFolder) th
   let program = folder.path("spectroscope")
   try FileManager.default.copyItem(atPath: Program.path, toPath: program)
   let change = ["--reuid=65534", "--regid=65534", "--clear-groups", program]
-  let environment = Program.environment.merging(["SPECTROSCOPE_CACHE": folder.path("cache")]) { $1 }
+  let cache = folder.path("cache")
+  try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
+  try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: cache)
+  let environment = Program.environment.merging(["SPECTROSCOPE_CACHE": cache]) { $1 }
   return try run("/usr/bin/setpriv", change + arguments, environment: environment)
 }
 

@@ -106,6 +106,16 @@ import Weights
     expect(try make(), computed: 1, kept: 1)
   }
 
+  /// A folder that cannot take the new time is used all the same.
+  @Test func aReadOnlyFolderIsUsed() throws {
+    try make()
+    try FileManager.default.setAttributes([.modificationDate: try times(weights) + 5], ofItemAtPath: weights)
+    try #require(
+      try TestSupport.run("/bin/sh", ["-c", "chattr +i '\(bases)' 2>/dev/null || chmod a-w '\(bases)'"]).status == 0)
+    defer { _ = try? TestSupport.run("/bin/sh", ["-c", "chattr -i '\(bases)' 2>/dev/null; chmod u+w '\(bases)'"]) }
+    expect(try make(), computed: 0, kept: 2)
+  }
+
   @Test func aWeightThatIsNotFiniteIsNamed() throws {
     var writer = SafetensorsWriter()
     writer.add("a.weight", shape: [4, 3], Array(repeating: 1.5, count: 11) + [.nan], as: .float32)

@@ -50,7 +50,8 @@ import Weights
     try withFolder { folder in
       try AnalysisFile.write(sample, to: "\(folder)/a.h5")
       let group = try HDF5File.open("\(folder)/a.h5").root().group("analysis")
-      #expect(try group.members() == [
+      #expect(
+        try group.members() == [
           "base", "index", "init", "module", "pretrained", "previous", "profiles", "step", "updated",
         ])
       let previous = try group.group("previous")

@@ -118,4 +118,38 @@ import Testing
     #expect(rotation.left.largest == nil && rotation.right.mean == nil)
     #expect(EnergyShares(of: update, at: EndFrames(of: basis, k: 3), pulled: nil).top.left == nil)
   }
+
+  /// Where k is half of the weight, the space is all of it.
+  @Test(arguments: [(128, 128), (128, 200), (200, 128)]) func atHalfOfTheWeight(rows: Int, columns: Int) throws {
+    var random = SeededGenerator(seed: 9)
+    let base = try Samples.matrix(rows, columns, values: Samples.spectrum("slow", 128), &random)
+    let change = try Samples.matrix(rows, columns, values: [1e-3, 5e-4], &random)
+    let svd = try singularValueDecomposition(of: change)
+    var left = Matrix(svd.u!.view[0..<rows, 0..<2])
+    left.scaleColumns(by: Array(svd.values.prefix(2)))
+    let update = try DirectedUpdate(
+      LowRankProduct(left: left, right: Matrix(svd.vTransposed!.view[0..<2, 0..<columns])))
+    let basis = try SpectralBasis(of: base, keeping: KeptVectors(directions: 64))
+    let frame = GeometryFrame(basis: basis, k: 64, isFull: false)
+    let weight = CompactMatrix(base)
+    let drift = try WeightDrift(
+      of: update, base: weight, in: frame, pulled: weight.adjointImages(of: update.left))
+    let exact = try Samples.exact(base + change)
+    for side in Side.allCases {
+      let truth = Samples.rows(side == .left ? exact.left : exact.right, 0..<64)
+      let angle = try principalAngles(between: drift.subspace.first(64, side), and: truth).last!
+      #expect(angle <= drift.subspace.errors[64]! + 1e-9, "\(side): \(angle)")
+    }
+  }
+
+  /// Tied singular values of a dense update leave its leading subspace undefined.
+  @Test func anUndefinedAlignmentIsMissing() throws {
+    var random = SeededGenerator(seed: 10)
+    let base = try Samples.matrix(40, 30, values: Samples.spectrum("slow", 30), &random)
+    let tied = try Samples.matrix(40, 30, values: Array(repeating: 0.5, count: 30), &random)
+    let update = try DirectedUpdate(dense: tied, vectors: 4)
+    let basis = try SpectralBasis(of: base, keeping: KeptVectors(directions: 4))
+    let alignment = try Alignment(of: update, with: basis, k: 4)
+    #expect(alignment.left.largest == nil && alignment.right.overlap == nil)
+  }
 }
