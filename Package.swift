@@ -67,7 +67,8 @@ let package = Package(
 
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["RunStore", "Adapters", "Weights", collections], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["RunStore", "Adapters", "Weights", "LinearAlgebra", collections],
+      path: "Tests/TestSupport",
       swiftSettings: settings),
     tests(of: "LinearAlgebra", [algorithms]),
     tests(of: "Weights", [collections]),

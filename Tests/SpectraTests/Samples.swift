@@ -1,11 +1,13 @@
 import Foundation
 import LinearAlgebra
 import Spectra
+import TestSupport
 
 /// Matrices with a spectrum that is known, of seeded random directions.
 enum Samples {
   static func orthonormal(_ rows: Int, _ columns: Int, _ random: inout SeededGenerator) throws -> Matrix<Double> {
-    try householderQR(of: random.normalMatrix(rows: rows, columns: columns)).q
+    _ = oneBLASThread
+    return try householderQR(of: random.normalMatrix(rows: rows, columns: columns)).q
   }
 
   /// rows × columns with these singular values, of which there are at most min(rows, columns).

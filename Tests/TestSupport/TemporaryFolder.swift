@@ -5,6 +5,7 @@ package final class TemporaryFolder: Sendable {
   package let path: String
 
   package init() throws {
+    _ = oneBLASThread
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("spectroscope-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     path = url.path

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Foundation
 import Testing
 
@@ -12,3 +13,7 @@ extension Tag {
   /// A test that takes longer than a few seconds; pair it with `.enabled(if: slowTestsEnabled)`.
   @Tag package static var slow: Self
 }
+
+/// Has BLAS use one thread in this process, as the program does: tests run beside one another, and threads that spin while they wait take
+/// all the time there is. Ask for it where a suite begins.
+package let oneBLASThread: Void = BLASLibrary.useOneThread()
