@@ -1,4 +1,4 @@
-/// alpha · a · b, by BLAS.
+/// alpha · a · b, by BLAS or, where a small result has a long inner dimension, by a kernel that is faster there.
 package func product<S: Scalar>(_ a: MatrixView<S>, _ b: MatrixView<S>, alpha: S = 1) -> Matrix<S> {
   precondition(a.columns == b.rows, "the inner dimensions of a product must agree")
   var result = Matrix<S>(rows: a.rows, columns: b.columns)
@@ -7,16 +7,22 @@ package func product<S: Scalar>(_ a: MatrixView<S>, _ b: MatrixView<S>, alpha: S
   a.storage.withUnsafeBufferPointer { ap in
     b.storage.withUnsafeBufferPointer { bp in
       result.elements.withUnsafeMutableBufferPointer { cp in
+        let (x, y) = (ap.baseAddress! + a.offset, bp.baseAddress! + b.offset)
+        guard
+          !S.skinnyProduct(
+            a.isTransposed, b.isTransposed, a.rows, b.columns, a.columns, alpha, x, a.stride, y, b.stride,
+            cp.baseAddress!)
+        else { return }
         S.gemm(
-          a.isTransposed, b.isTransposed, a.rows, b.columns, a.columns, alpha, ap.baseAddress! + a.offset, a.stride,
-          bp.baseAddress! + b.offset, b.stride, 0, cp.baseAddress!, b.columns)
+          a.isTransposed, b.isTransposed, a.rows, b.columns, a.columns, alpha, x, a.stride, y, b.stride, 0,
+          cp.baseAddress!, b.columns)
       }
     }
   }
   return result
 }
 
-/// alpha · a · b, by BLAS.
+/// alpha · a · b.
 package func product<S: Scalar>(_ a: Matrix<S>, _ b: Matrix<S>, alpha: S = 1) -> Matrix<S> {
   product(a.view, b.view, alpha: alpha)
 }

@@ -7,19 +7,19 @@ package struct EndFrames: Sendable {
   package let k: Int
   /// 2k × rows, and 2k × columns.
   package var left: MatrixView<Double> { leftColumns.transposed }
-  package var right: MatrixView<Double> { rightColumns.transposed }
-  /// Stored the other way round: a product with tall factors then reads both row by row.
+  package var right: MatrixView<Double> { rightRows.view }
+  /// Each lies as the factor that it is multiplied with: a left factor is tall, a right one is wide.
   private let leftColumns: Matrix<Double>
-  private let rightColumns: Matrix<Double>
+  private let rightRows: Matrix<Double>
 
   /// - Parameter k: at most what the basis keeps of either end.
   package init(of basis: SpectralBasis, k: Int) {
     self.basis = basis
     self.k = k
     func stacked(_ side: Side) -> Matrix<Double> {
-      Matrix.stacked([Matrix(basis.first(k, side)!), Matrix(basis.last(k, side)!)]).transposedCopy()
+      Matrix.stacked([Matrix(basis.first(k, side)!), Matrix(basis.last(k, side)!)])
     }
-    (leftColumns, rightColumns) = (stacked(.left), stacked(.right))
+    (leftColumns, rightRows) = (stacked(.left).transposedCopy(), stacked(.right))
   }
 }
 

@@ -4,6 +4,7 @@
 #include "elements.h"
 #include "memory.h"
 #include "sha256.h"
+#include "skinny.h"
 #include "transformer.h"
 
 /// One step of modified Gram-Schmidt in double-double arithmetic on the row-major matrix `head + tail` (rows × columns):

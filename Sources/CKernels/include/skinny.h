@@ -1,0 +1,14 @@
+#pragma once
+#include <stddef.h>
+
+/// Whether the two products below have a kernel for this processor: they need fused multiply-adds on vectors of at least 256 bits.
+int has_skinny_products(void);
+
+/// c = alpha · xᵀ·y for tall x (n × p) and y (n × q), with p and q of at least 8; c (p × q) has rows of q. All are row-major, rows
+/// of x and y begin every `ldx` and `ldy` elements. Where x and y are the same, half of c is computed and mirrored.
+void skinny_product_tall(size_t p, size_t q, size_t n, double alpha, const double *x, size_t ldx, const double *y, size_t ldy,
+                         double *c);
+
+/// c = alpha · x·yᵀ for wide x (p × n) and y (q × n), laid out likewise.
+void skinny_product_wide(size_t p, size_t q, size_t n, double alpha, const double *x, size_t ldx, const double *y, size_t ldy,
+                         double *c);
