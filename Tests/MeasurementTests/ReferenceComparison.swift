@@ -17,12 +17,10 @@ struct ReferenceComparison {
     try checkModules(reference.modulesTable, conditioning: reference.conditioningTable)
   }
 
-  func checkModules(_ path: String, conditioning conditioningPath: String) throws {
+  func checkModules(_ path: String, conditioning conditioningPath: String? = nil) throws {
     let expected = try CSVTable(path: path)
-    let conditioning = Dictionary(
-      uniqueKeysWithValues: try CSVTable(path: conditioningPath).rows.map {
-        (Self.key($0), Conditioning($0))
-      })
+    let conditions = try conditioningPath.map { try CSVTable(path: $0).rows } ?? []
+    let conditioning = Dictionary(uniqueKeysWithValues: conditions.map { (Self.key($0), Conditioning($0)) })
     let found = Dictionary(uniqueKeysWithValues: analysis.rows.map { (Self.key($0), $0) })
     #expect(found.count == expected.rows.count)
     for row in expected.rows {
@@ -34,7 +32,8 @@ struct ReferenceComparison {
       #expect(measured.method == row["method"]!)
       for metric in Metric.allCases where expected.columns.contains(metric.rawValue) {
         compare(
-          metric, measured, Double(row[metric.rawValue]!), conditioning[name]!, "\(name) \(metric.rawValue)")
+          metric, measured, Double(row[metric.rawValue]!), conditioning[name] ?? Conditioning([:]),
+          "\(name) \(metric.rawValue)")
       }
     }
   }

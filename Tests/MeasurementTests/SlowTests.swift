@@ -24,8 +24,7 @@ struct SlowTests {
     let outcome = try plan.run(options)
     #expect(outcome.damaged == 0)
     let comparison = ReferenceComparison(analysis: outcome.analysis, isRecomputed: false)
-    try comparison.checkModules(
-      folder + "/expected.modules.csv", conditioning: folder + "/expected.conditioning.csv")
+    try comparison.checkModules(folder + "/expected.modules.csv")
     try comparison.checkSingularValues(folder + "/expected.singular_values.csv")
   }
 }
