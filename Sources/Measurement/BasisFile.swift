@@ -45,10 +45,7 @@ extension BaseTensor {
       if name == match.tensor, let expert = match.expert, entry.strides == nil {
         let size = entry.byteRange.count / entry.shape[0]
         let first = entry.byteRange.lowerBound + expert * size
-        let blockSize = 1 << 20
-        for start in stride(from: first, to: first + size, by: blockSize) {
-          digest.update(try file.file.read(min(blockSize, first + size - start), at: start))
-        }
+        try digest.update(first..<first + size, of: file.file)
       } else {
         try digest.update(name, of: file)
       }

@@ -107,7 +107,6 @@ extension ModuleMeasurement {
     let now = plan.checkpoints[checkpoint]
     var metrics = columns.metrics
     // The one column in which rows of one update differ.
-    if delta != .pretrained { metrics[.residualRounding] = nil }
     if delta == .pretrained, baseNorm > 0 {
       metrics[.residualRounding] = update.residualRoundingNorm.map { $0 / baseNorm }
     }
@@ -125,15 +124,14 @@ extension ModuleMeasurement {
     }
   }
 
-  /// The columns of depth `update`.
+  /// The columns of depth `update`, but for what `row` adds.
   private func metrics(
     _ delta: Delta, _ spectrum: UpdateSpectrum, _ update: ModuleUpdate, _ stored: AdapterFolder.Module,
     _ checkpoint: Int
   ) -> MetricValues {
     let scale = ModuleScale(
       baseNorm: baseNorm, rank: stored.configuredRank, reportedRank: stored.reportedRank, directions: directions,
-      roundingNorm: update.roundingNorm, residualRoundingNorm: delta == .pretrained ? update.residualRoundingNorm : nil,
-      stepsSincePrevious: delta == .previous ? steps(to: checkpoint) : nil)
+      roundingNorm: update.roundingNorm, stepsSincePrevious: delta == .previous ? steps(to: checkpoint) : nil)
     return MetricValues(of: spectrum, in: scale)
   }
 

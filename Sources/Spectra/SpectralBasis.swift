@@ -91,7 +91,8 @@ package struct FrameError: Equatable, Sendable {
 }
 
 extension SpectralBasis {
-  /// A bound on the angle in radians, at most π/2, between the computed span of the first `count` vectors of a side and the true one
+  /// How large the angle in radians, at most π/2, between the computed span of the first `count` vectors of a side and the true one
+  /// can be, given `error`
   /// (Davis and Kahan 1970; Yu, Wang and Samworth 2015): twice the error over the gap behind them. 0 for all of them, where the
   /// side has no null space.
   package func errorOfFirst(_ count: Int, _ side: Side) -> Double { error(behind: count, side) }

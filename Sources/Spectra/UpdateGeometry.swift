@@ -12,6 +12,10 @@ package struct GeometryFrame: Sendable {
   package let ends: EndFrames
   /// True to compute what needs a decomposition of W₊: exact spectral shift, intruders, profiles.
   package let isFull: Bool
+  /// The k whose subspaces of W₊ are asked for: k and `gapRank`.
+  let wanted: [Int]
+  /// W₀'s own leading singular vectors, as many as are wanted, in the form of those of W₊.
+  package let unmoved: UpdatedSubspace
 
   package init(basis: SpectralBasis, k: Int, isFull: Bool) {
     self.basis = basis
@@ -22,11 +26,6 @@ package struct GeometryFrame: Sendable {
     unmoved = Self.unmoved(basis, wanted)
     self.isFull = isFull
   }
-
-  /// The k whose subspaces of W₊ are asked for.
-  let wanted: [Int]
-  /// The first of them singular vectors of W₀ in the form of those of W₊.
-  package let unmoved: UpdatedSubspace
 
   private static func unmoved(_ basis: SpectralBasis, _ wanted: [Int]) -> UpdatedSubspace {
     let count = wanted.max()!

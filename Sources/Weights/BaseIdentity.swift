@@ -24,10 +24,14 @@ extension SHA256 {
   package mutating func update(_ name: String, of file: TensorFile) throws(FileError) {
     let entry = try file.entry(name)
     if entry.strides != nil { return update(try file.readBytes(name)) }
+    try update(entry.byteRange, of: file.file)
+  }
+
+  /// Takes a range of a file's bytes, in bounded memory.
+  package mutating func update(_ range: Range<Int>, of file: PositionedFile) throws(FileError) {
     let blockSize = 1 << 20
-    let range = entry.byteRange
     for start in stride(from: range.lowerBound, to: range.upperBound, by: blockSize) {
-      update(try file.file.read(min(blockSize, range.upperBound - start), at: start))
+      update(try file.read(min(blockSize, range.upperBound - start), at: start))
     }
   }
 }

@@ -112,8 +112,10 @@ import Testing
     let basis = try SpectralBasis(of: Samples.matrix(12, 10, values: values, &random), leading: 10, trailing: 0)
     // j in [2, 8]: the gaps behind 4 (0.48) and 7 (0.79).
     #expect(basis.gapRank(near: 4) == 7)
-    // j in [2, 4].
-    #expect(basis.gapRank(near: 2) == 4 || basis.gapRank(near: 3) == 4)
+    // j in [1, 4] and in [2, 6].
+    #expect(basis.gapRank(near: 2) == 4 && basis.gapRank(near: 3) == 4)
+    // j in [1, 2]: (10 − 9.9)/10 is less than (9.9 − 9.8)/9.9.
+    #expect(basis.gapRank(near: 1) == 2)
     #expect(abs(basis.gap(behind: 4) - 4.7) < 1e-12 && abs(basis.gap(behind: 10) - 0.8) < 1e-12)
   }
 
