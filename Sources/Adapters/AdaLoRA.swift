@@ -1,5 +1,121 @@
 import LinearAlgebra
+import OrderedCollections
 import Weights
+
+/// AdaLoRA (Zhang et al. 2023, section 3.1) as PEFT computes it: W_eff = W₀ + s·B·diag(E)·A with s = α/(ρ + 1e-5) and ρ the rank at the
+/// start, E zero and A, B normal with a deviation of 0.02.
+package struct AdaLoRA<S: TransformerScalar>: AdaptedWeight {
+  package let frozenWeight: Matrix<S>
+  let rank: Int
+  let scaling: Double
+  package let start: [S]
+
+  /// Draws A, then B, which advances the generator.
+  package init(weight: Matrix<S>, rank: Int, scaling: Double, generator: inout SeededGenerator) {
+    (frozenWeight, self.rank, self.scaling) = (weight, rank, scaling)
+    let factors = (0..<rank * (weight.columns + weight.rows)).map { _ in S(0.02 * generator.normal()) }
+    start = factors + Array(repeating: 0, count: rank)
+  }
+
+  package var rows: Int { frozenWeight.rows }
+  package var columns: Int { frozenWeight.columns }
+  package var factorSpan: FactorSpan? { nil }
+
+  package var tensors: [AdapterTensor] {
+    [
+      AdapterTensor("lora_A", [rank, columns]), AdapterTensor("lora_B", [rows, rank]),
+      AdapterTensor("lora_E", [rank, 1]),
+    ]
+  }
+
+  /// Where B and E begin among the parameters.
+  private var offsets: (b: Int, e: Int) { (rank * columns, rank * (columns + rows)) }
+
+  package func effectiveWeight(_ parameters: UnsafePointer<S>, into weight: UnsafeMutablePointer<S>) {
+    weight.update(from: frozenWeight.elements, count: rows * columns)
+    var scaled = [S](repeating: 0, count: rank * columns)
+    S.kernels.scaleRows(parameters, parameters + offsets.e, rank, columns, &scaled)
+    S.gemm(
+      false, false, rows, columns, rank, S(scaling), parameters + offsets.b, rank, scaled, columns, 1, weight, columns)
+  }
+
+  /// With T = Bᵀ·G: ∂A = s·diag(E)·T, ∂Eᵢ = s·⟨Tᵢ, Aᵢ⟩, ∂B = s·G·(diag(E)·A)ᵀ.
+  package func pullBack(
+    _ g: UnsafePointer<S>, _ parameters: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>
+  ) {
+    let (s, e) = (S(scaling), parameters + offsets.e)
+    var t = [S](repeating: 0, count: rank * columns)
+    S.gemm(true, false, rank, columns, rows, s, parameters + offsets.b, rank, g, columns, 0, &t, columns)
+    var dots = [S](repeating: 0, count: rank)
+    S.kernels.rowDots(t, parameters, rank, columns, &dots)
+    var scaled = [S](repeating: 0, count: rank * columns)
+    S.kernels.scaleRows(t, e, rank, columns, &scaled)
+    S.kernels.accumulate(scaled, rank * columns, gradient)
+    S.kernels.accumulate(dots, rank, gradient + offsets.e)
+    S.kernels.scaleRows(parameters, e, rank, columns, &scaled)
+    S.gemm(false, true, rows, rank, columns, s, g, columns, scaled, columns, 1, gradient + offsets.b, rank)
+  }
+
+  package func update(from earlier: [S], to later: [S]) throws(LinearAlgebraError) -> ModuleUpdate {
+    try .between(factors(earlier), factors(later))
+  }
+
+  private func factors(_ parameters: [S]) -> LoRAFactors {
+    let b = Matrix<S>(rows: rows, columns: rank, elements: Array(parameters[offsets.b..<offsets.e]))
+    return LoRAFactors(
+      b: Matrix<Double>(b).scalingColumns(by: S.doubles(Array(parameters[offsets.e...]))),
+      a: Matrix<Double>(Matrix<S>(rows: rank, columns: columns, elements: Array(parameters[..<offsets.b]))),
+      scaling: scaling, format: .float32)
+  }
+}
+
+package enum TrainedAdaLoRA: TrainedMethod {
+  package static let method = AdapterMethod.adalora
+
+  /// ρ, the rank at the start, where the configured rank is what modules have left on average at the end.
+  package static func startRank(_ options: ResolvedAdapterOptions) -> Int {
+    let adalora = options.options.adalora
+    return adalora.initialRank ?? (adalora.allocates ? options.rank + (options.rank + 1) / 2 : options.rank)
+  }
+
+  package static func scaling(_ options: ResolvedAdapterOptions) -> Double? {
+    options.alpha / (Double(startRank(options)) + 1e-5)
+  }
+
+  package static func allocation(_ options: ResolvedAdapterOptions) -> AdaLoRAOptions? {
+    options.options.adalora.allocates ? options.options.adalora : nil
+  }
+
+  package static let peftType = StoredAdaLoRA.type
+  package static let layerTensors: Set<String> = []
+
+  package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
+    let configuration = adapter.configuration
+    func own(_ name: String, _ standard: Int) -> JSONValue { configuration[name] ?? .integer(standard) }
+    let defaults = AdaLoRAOptions()
+    let initial = adapter.firstExtent(of: "lora_A") ?? 1
+    return [
+      "init_r": .integer(initial), "target_r": .integer(adapter.rank ?? initial),
+      "lora_alpha": .number(adapter.alpha ?? Double(initial)), "lora_dropout": adapter.dropout,
+      "tinit": own("adalora_initial_steps", defaults.initialSteps),
+      "tfinal": own("adalora_final_steps", defaults.finalSteps), "deltaT": own("adalora_interval", defaults.interval),
+      "beta1": .number(defaults.beta1), "beta2": .number(defaults.beta2),
+      "orth_reg_weight": configuration["adalora_orthogonality"] ?? .number(defaults.orthogonality),
+      "total_step": .integer(
+        max(1, (configuration["steps"]?.int ?? 1) * (configuration["updates_per_rollout"]?.int ?? 1))),
+      "init_lora_weights": true, "target_modules": adapter.paths(),
+    ]
+  }
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
+    AdaLoRA(
+      weight: layer.weight, rank: startRank(options), scaling: scaling(options)!, generator: &generator)
+  }
+}
+
+// MARK: - On disk
 
 /// AdaLoRA (Zhang et al. 2023, section 3.1) in PEFT's form: ΔW = α/(ρ + 1e-5)·B·diag(E)·A, where ρ is the rank that every module
 /// began with (`init_r`; `r` means nothing here), whatever it has been cut to since.

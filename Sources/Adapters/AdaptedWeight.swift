@@ -12,8 +12,8 @@ package protocol AdaptedWeight<S>: Sendable {
   var rows: Int { get }
   var columns: Int { get }
 
-  /// The names and shapes of the trained tensors, in the order in which they lie in the parameters; names are PEFT's, such as `lora_A`.
-  var tensors: [(name: String, shape: [Int])] { get }
+  /// The method's tensors, in the order in which they lie in the parameters; names are PEFT's, such as `lora_A`.
+  var tensors: [AdapterTensor] { get }
 
   /// The parameters at step 0, where the effective weight is W₀.
   var start: [S] { get }
@@ -30,6 +30,44 @@ package protocol AdaptedWeight<S>: Sendable {
 
   /// W_eff(later) − W_eff(earlier) in Float64, as factors where it has low rank.
   func update(from earlier: [S], to later: [S]) throws(LinearAlgebraError) -> ModuleUpdate
+
+  /// What dropout on the adapter's input leaves alone: y = W_frozen·x + (W_eff − W_frozen)·dropout(x). W₀ for most methods; W₀ less
+  /// what was moved into the factors for those that start with a part of it.
+  var frozenWeight: Matrix<S> { get }
+
+  /// True where the layer's bias changes with the parameters.
+  var changesBias: Bool { get }
+  /// Writes the effective bias, one number an output.
+  func effectiveBias(_ parameters: UnsafePointer<S>, into bias: UnsafeMutablePointer<S>)
+  /// Adds ∂L/∂parameters to `gradient`, from g = ∂L/∂bias.
+  func pullBackBias(_ g: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>)
+
+  /// Makes of the loss's gradient the one that the optimiser is given.
+  func precondition(_ gradient: UnsafeMutablePointer<S>)
+}
+
+extension AdaptedWeight {
+  package var changesBias: Bool { false }
+  package func effectiveBias(_ parameters: UnsafePointer<S>, into bias: UnsafeMutablePointer<S>) {}
+  package func pullBackBias(_ g: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>) {}
+  package func precondition(_ gradient: UnsafeMutablePointer<S>) {}
+}
+
+/// One tensor among the parameters of an adapted weight.
+package struct AdapterTensor: Equatable, Sendable {
+  /// PEFT's, such as `lora_A`.
+  package var name: String
+  package var shape: [Int]
+  /// Its learning rate, as a multiple of the run's; 0 where it is frozen, so that it does not decay either.
+  package var rateFactor = 1.0
+
+  package init(_ name: String, _ shape: [Int], rateFactor: Double = 1) {
+    self.name = name
+    self.shape = shape
+    self.rateFactor = rateFactor
+  }
+
+  package var count: Int { shape.reduce(1, *) }
 }
 
 /// Where two factors lie among parameters: B of rows × rank and A of rank × columns, in W = … + scaling·B·A.
@@ -50,28 +88,15 @@ package struct FactorSpan: Equatable, Sendable {
   }
 }
 
-/// What makes an adapter beside its method. The one owner of the defaults.
-package struct AdapterOptions: Equatable, Sendable {
-  /// r of ΔW = s·B·A.
-  package var rank: Int
-  /// α, with s = α/r.
-  package var alpha: Double
-  /// Power iterations of PiSSA's randomised start, `pissa_niter_k` in PEFT; nil for the exact one.
-  package var pissaIterations: Int?
-
-  package init(rank: Int = 4, alpha: Double = 8, pissaIterations: Int? = nil) {
-    self.rank = rank
-    self.alpha = alpha
-    self.pissaIterations = pissaIterations
-  }
-
-  /// s = α/r.
-  package var scaling: Double { alpha / Double(rank) }
-}
-
 /// What every method shares whose effective weight is a frozen matrix and a scaled product of two trained factors.
 package protocol FactoredWeight: AdaptedWeight {
   var pair: FactorPair<S> { get }
+  /// The learning rates of A and B, as multiples of the run's; 0 for a factor that is frozen.
+  var rateFactors: (a: Double, b: Double) { get }
+}
+
+extension FactoredWeight {
+  package var rateFactors: (a: Double, b: Double) { (1, 1) }
 }
 
 /// Two factors and the frozen weight that they are added to.
@@ -106,14 +131,21 @@ extension FactoredWeight {
   package var rows: Int { pair.frozen.rows }
   package var columns: Int { pair.frozen.columns }
 
-  package var tensors: [(name: String, shape: [Int])] {
-    [("lora_A", [pair.a.rows, columns]), ("lora_B", [rows, pair.a.rows])]
+  package var frozenWeight: Matrix<S> { pair.frozen }
+
+  package var tensors: [AdapterTensor] {
+    [
+      AdapterTensor("lora_A", [pair.a.rows, columns], rateFactor: rateFactors.a),
+      AdapterTensor("lora_B", [rows, pair.a.rows], rateFactor: rateFactors.b),
+    ]
   }
 
   package var start: [S] { pair.a.elements + pair.b.elements }
 
   package var factorSpan: FactorSpan? {
-    FactorSpan(a: 0, b: pair.a.elements.count, rank: pair.a.rows, scaling: pair.scaling)
+    FactorSpan(
+      a: 0, b: pair.a.elements.count, rank: pair.a.rows, scaling: pair.scaling, trainsA: rateFactors.a != 0,
+      trainsB: rateFactors.b != 0)
   }
 
   package func effectiveWeight(_ parameters: UnsafePointer<S>, into weight: UnsafeMutablePointer<S>) {
@@ -126,8 +158,12 @@ extension FactoredWeight {
     _ g: UnsafePointer<S>, _ parameters: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>
   ) {
     let (r, s, offset) = (pair.a.rows, S(pair.scaling), pair.a.elements.count)
-    S.gemm(true, false, r, columns, rows, s, parameters + offset, r, g, columns, 1, gradient, columns)
-    S.gemm(false, true, rows, r, columns, s, g, columns, parameters, columns, 1, gradient + offset, r)
+    if rateFactors.a != 0 {
+      S.gemm(true, false, r, columns, rows, s, parameters + offset, r, g, columns, 1, gradient, columns)
+    }
+    if rateFactors.b != 0 {
+      S.gemm(false, true, rows, r, columns, s, g, columns, parameters, columns, 1, gradient + offset, r)
+    }
   }
 
   package func update(from earlier: [S], to later: [S]) throws(LinearAlgebraError) -> ModuleUpdate {

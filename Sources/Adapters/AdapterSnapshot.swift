@@ -17,6 +17,9 @@ package struct AdapterSnapshot: Equatable, Sendable {
     }
   }
 
+  /// The module that tensors belong to which all modules share, such as VeRA's projections.
+  package static let sharedModule = "base_model"
+
   package var step: Int
   /// By the base model's dotted path of the module, without `.weight`, in the model's order.
   package var modules: OrderedDictionary<String, [Tensor]>

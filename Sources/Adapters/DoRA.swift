@@ -1,4 +1,5 @@
 import LinearAlgebra
+import OrderedCollections
 import Weights
 
 /// DoRA (Liu et al. 2024, section 4): W_eff = diag(m ⊘ c)·V with V = W₀ + s·B·A and c the norms of V's rows, one an output.
@@ -7,8 +8,9 @@ import Weights
 package struct DoRA<S: TransformerScalar>: AdaptedWeight {
   let direction: FactorPair<S>
 
-  package init(weight: Matrix<S>, options: AdapterOptions, generator: inout SeededGenerator) {
-    direction = LoRA(weight: weight, options: options, generator: &generator).pair
+  /// Draws A, which advances the generator.
+  package init(weight: Matrix<S>, rank: Int, scaling: Double, generator: inout SeededGenerator) {
+    direction = LoRA(weight: weight, rank: rank, scaling: scaling, generator: &generator).pair
   }
 
   package var rows: Int { direction.frozen.rows }
@@ -16,8 +18,13 @@ package struct DoRA<S: TransformerScalar>: AdaptedWeight {
   private var rank: Int { direction.a.rows }
   private var factorCount: Int { direction.a.elements.count + direction.b.elements.count }
 
-  package var tensors: [(name: String, shape: [Int])] {
-    [("lora_A", [rank, columns]), ("lora_B", [rows, rank]), ("lora_magnitude_vector", [rows])]
+  package var frozenWeight: Matrix<S> { direction.frozen }
+
+  package var tensors: [AdapterTensor] {
+    [
+      AdapterTensor("lora_A", [rank, columns]), AdapterTensor("lora_B", [rows, rank]),
+      AdapterTensor("lora_magnitude_vector", [rows]),
+    ]
   }
 
   /// The gradients need the norms of whole rows, and with them the dense G.
@@ -71,6 +78,20 @@ package struct DoRA<S: TransformerScalar>: AdaptedWeight {
     var norms = [S](repeating: 0, count: weight.rows)
     S.kernels.rowNorms(weight.elements, weight.rows, weight.columns, &norms)
     return norms
+  }
+}
+
+package enum TrainedDoRA: TrainedMethod {
+  package static let method = AdapterMethod.dora
+
+  package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
+    loraMembers(of: adapter).merging(["use_dora": true]) { $1 }
+  }
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
+    DoRA(weight: layer.weight, rank: options.rank, scaling: options.ratio, generator: &generator)
   }
 }
 

@@ -1,15 +1,21 @@
 import LinearAlgebra
+import OrderedCollections
 import Weights
 
-/// Full fine-tuning of a weight: the weight itself is trained, from a copy of the base's.
+/// A weight that is trained itself, from a copy of the base's.
 package struct FullFineTuning<S: TransformerScalar>: AdaptedWeight {
   let weight: Matrix<S>
+  package let tensors: [AdapterTensor]
 
-  package init(weight: Matrix<S>) { self.weight = weight }
+  /// - Parameter tensor: what the weight is called; `weight` in its own shape where nil.
+  package init(weight: Matrix<S>, tensor: AdapterTensor? = nil) {
+    self.weight = weight
+    tensors = [tensor ?? AdapterTensor("weight", [weight.rows, weight.columns])]
+  }
 
   package var rows: Int { weight.rows }
   package var columns: Int { weight.columns }
-  package var tensors: [(name: String, shape: [Int])] { [("weight", [rows, columns])] }
+  package var frozenWeight: Matrix<S> { weight }
   package var start: [S] { weight.elements }
   package var factorSpan: FactorSpan? { nil }
 
@@ -34,6 +40,22 @@ package struct FullFineTuning<S: TransformerScalar>: AdaptedWeight {
   private func matrix(_ parameters: [S]) -> Matrix<Double> {
     Matrix(Matrix<S>(rows: rows, columns: columns, elements: parameters))
   }
+}
+
+/// Full fine-tuning of linear layers. Embeddings, norms and biases stay as they are.
+package enum TrainedWhole: TrainedMethod {
+  package static let method = AdapterMethod.full
+  package static let isRanked = false
+  package static let hasDropout = false
+  package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { nil }
+
+  package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
+    loraMembers(of: adapter).merging(["modules_to_save": adapter.paths(with: "weight")]) { $1 }
+  }
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> { FullFineTuning(weight: layer.weight) }
 }
 
 // MARK: - As a state of training

@@ -8,12 +8,22 @@ package struct LoRA<S: TransformerScalar>: FactoredWeight {
   init(pair: FactorPair<S>) { self.pair = pair }
 
   /// Draws A, which advances the generator: PEFT's default, Kaiming's uniform distribution with a = √5 (He et al. 2015).
-  package init(weight: Matrix<S>, options: AdapterOptions, generator: inout SeededGenerator) {
+  package init(weight: Matrix<S>, rank: Int, scaling: Double, generator: inout SeededGenerator) {
     let bound = 1 / Double(weight.columns).squareRoot()
-    let a = (0..<options.rank * weight.columns).map { _ in S((2 * generator.uniform() - 1) * bound) }
+    let a = (0..<rank * weight.columns).map { _ in S((2 * generator.uniform() - 1) * bound) }
     pair = FactorPair(
-      frozen: weight, a: Matrix(rows: options.rank, columns: weight.columns, elements: a),
-      b: Matrix(rows: weight.rows, columns: options.rank), scaling: options.scaling)
+      frozen: weight, a: Matrix(rows: rank, columns: weight.columns, elements: a),
+      b: Matrix(rows: weight.rows, columns: rank), scaling: scaling)
+  }
+}
+
+package enum TrainedLoRA: TrainedMethod {
+  package static let method = AdapterMethod.lora
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
+    LoRA(weight: layer.weight, rank: options.rank, scaling: options.ratio, generator: &generator)
   }
 }
 

@@ -6,10 +6,20 @@ import LinearAlgebra
 package struct MiLoRA<S: TransformerScalar>: FactoredWeight {
   package let pair: FactorPair<S>
 
-  package init(weight: Matrix<S>, options: AdapterOptions) throws(LinearAlgebraError) {
+  package init(weight: Matrix<S>, rank: Int, scaling: Double) throws(LinearAlgebraError) {
     let svd = try singularValueDecomposition(of: Matrix<Double>(weight))
     let q = svd.values.count
-    let start = SVDStart.factors(of: svd, components: q - options.rank..<q, scaling: options.scaling)
+    let start = SVDStart.factors(of: svd, components: q - rank..<q, scaling: scaling)
     pair = FactorPair(subtracting: start, from: weight)
+  }
+}
+
+package enum TrainedMiLoRA: TrainedMethod {
+  package static let method = AdapterMethod.milora
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
+    try MiLoRA(weight: layer.weight, rank: options.rank, scaling: options.ratio)
   }
 }

@@ -1,5 +1,76 @@
 import LinearAlgebra
+import OrderedCollections
 import Weights
+
+/// MiSS (Kang and Yin 2025) as PEFT initialises it by default: W_eff = W₀ + Dᵀ·T with D of r × rows, zero at the start, and T = [I I … I] of
+/// r × columns, the last block cut. There is no α.
+package struct MiSS<S: TransformerScalar>: AdaptedWeight {
+  package let frozenWeight: Matrix<S>
+  let rank: Int
+
+  package init(weight: Matrix<S>, rank: Int) {
+    frozenWeight = weight
+    self.rank = rank
+  }
+
+  package var rows: Int { frozenWeight.rows }
+  package var columns: Int { frozenWeight.columns }
+  package var tensors: [AdapterTensor] { [AdapterTensor("miss_block", [rank, rows])] }
+  package var start: [S] { Array(repeating: 0, count: rank * rows) }
+  package var factorSpan: FactorSpan? { nil }
+
+  package func effectiveWeight(_ parameters: UnsafePointer<S>, into weight: UnsafeMutablePointer<S>) {
+    weight.update(from: frozenWeight.elements, count: rows * columns)
+    for i in 0..<rows {
+      let row = weight + i * columns
+      for k in 0..<rank {
+        let value = parameters[k * rows + i]
+        for j in stride(from: k, to: columns, by: rank) { row[j] += value }
+      }
+    }
+  }
+
+  package func pullBack(
+    _ g: UnsafePointer<S>, _ parameters: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>
+  ) {
+    for i in 0..<rows {
+      let row = g + i * columns
+      for k in 0..<rank {
+        gradient[k * rows + i] += stride(from: k, to: columns, by: rank).reduce(S.zero) { $0 + row[$1] }
+      }
+    }
+  }
+
+  package func update(from earlier: [S], to later: [S]) throws(LinearAlgebraError) -> ModuleUpdate {
+    try .between(factors(earlier), factors(later))
+  }
+
+  private func factors(_ parameters: [S]) -> LoRAFactors {
+    let block = Matrix<Double>(Matrix<S>(rows: rank, columns: rows, elements: parameters))
+    return StoredMiSS.factors(b: block.transposedCopy(), columns: columns, format: .float32)
+  }
+}
+
+package enum TrainedMiSS: TrainedMethod {
+  package static let method = AdapterMethod.miss
+  package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { nil }
+  package static func largestRank(rows: Int, columns: Int) -> Int? { columns }
+
+  package static let peftType = StoredMiSS.type
+
+  package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
+    [
+      "r": .integer(adapter.rank ?? adapter.firstExtent(of: "miss_block") ?? 1), "miss_dropout": adapter.dropout,
+      "mini_r": 1, "init_weights": true, "target_modules": adapter.paths(),
+    ]
+  }
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> { MiSS(weight: layer.weight, rank: options.rank) }
+}
+
+// MARK: - On disk
 
 /// MiSS (Kang and Yin 2025; PEFT's `MISS`, before that `BONE`): shards of the weight share one trained block D, which starts at zero;
 /// there is no α.
@@ -77,9 +148,14 @@ extension StoredMiSS {
     for o in 0..<rows {
       for j in 0..<rank { b[o, j] = values[j * shape[1] + o % shape[1]] }
     }
-    var t = Matrix<Double>(rows: rank, columns: columns)
-    for i in 0..<columns { t[i % rank, i] = 1 }
-    var factors = LoRAFactors(b: b, a: t, scaling: 1, format: module.format)
+    return factors(b: b, columns: columns, format: module.format)
+  }
+
+  /// B·T with T = [I I … I], the last block cut.
+  fileprivate static func factors(b: Matrix<Double>, columns: Int, format: FloatFormat) -> LoRAFactors {
+    var t = Matrix<Double>(rows: b.columns, columns: columns)
+    for i in 0..<columns { t[i % b.columns, i] = 1 }
+    var factors = LoRAFactors(b: b, a: t, scaling: 1, format: format)
     factors.reach = .frozenRows(t)
     // T is exact.
     factors.sensitivity = factors.finiteTermsNorm()

@@ -1,5 +1,35 @@
 import LinearAlgebra
+import OrderedCollections
 import Weights
+
+/// LN tuning (Zhao et al. 2023) as PEFT computes it: the gains of norms are trained, from a copy of the base's.
+package enum TrainedNorms: TrainedMethod {
+  package static let method = AdapterMethod.lnTuning
+  package static let isRanked = false
+  package static let hasDropout = false
+  package static let layers = AdaptedLayers.norms
+  package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { nil }
+
+  /// PEFT's.
+  package static func targets(ofFamily family: String) -> [String] {
+    family == "llama" ? ["input_layernorm", "post_attention_layernorm", "norm"] : ["post_attention_layernorm"]
+  }
+
+  package static let peftType = StoredNorm.type
+  package static let layerTensors: Set = ["ln_tuning_layers"]
+
+  package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
+    ["target_modules": adapter.paths()]
+  }
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
+    FullFineTuning(weight: layer.weight, tensor: AdapterTensor("ln_tuning_layers", [layer.weight.columns]))
+  }
+}
+
+// MARK: - On disk
 
 /// LN tuning (Zhao et al. 2023) in PEFT's form: a trained copy γ of a norm's gains, `ln_tuning_layers.weight`.
 ///

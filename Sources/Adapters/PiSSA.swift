@@ -1,4 +1,6 @@
 import LinearAlgebra
+import OrderedCollections
+import Weights
 
 /// PiSSA (Meng, Wang and Zhang 2024, section 3): the leading part of W₀ moves into the factors, the rest is frozen.
 ///
@@ -9,16 +11,33 @@ package struct PiSSA<S: TransformerScalar>: FactoredWeight {
   /// Decomposes the weight: exactly, or by the randomised iteration of PEFT's `pissa_niter_k`, whose subspace need not be the leading
   /// one; the generator is then advanced.
   package init(
-    weight: Matrix<S>, options: AdapterOptions, generator: inout SeededGenerator
+    weight: Matrix<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) {
     let exact = Matrix<Double>(weight)
     let svd =
-      if let iterations = options.pissaIterations {
+      if let iterations = options.options.pissaIterations {
         try randomizedSVD(of: exact, rank: options.rank, iterations: iterations, generator: &generator)
       } else {
         try singularValueDecomposition(of: exact)
       }
-    let start = SVDStart.factors(of: svd, components: 0..<options.rank, scaling: options.scaling)
+    let start = SVDStart.factors(of: svd, components: 0..<options.rank, scaling: options.ratio)
     pair = FactorPair(subtracting: start, from: weight)
+  }
+}
+
+package enum TrainedPiSSA: TrainedMethod {
+  package static let method = AdapterMethod.pissa
+
+  /// By an exact decomposition the start can be found again from the base; by a randomised one it cannot, and its name must say so.
+  package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
+    let iterations = adapter.configuration["pissa_iterations"]?.int
+    let start = iterations.map { JSONValue.string("pissa_niter_\($0)") } ?? "pissa"
+    return loraMembers(of: adapter).merging(["init_lora_weights": start]) { $1 }
+  }
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
+    try PiSSA(weight: layer.weight, options: options, generator: &generator)
   }
 }

@@ -1,5 +1,117 @@
 import LinearAlgebra
+import OrderedCollections
 import Weights
+
+/// VeRA (Kopiczko et al. 2024, section 3.1) as PEFT computes it: W_eff = W₀ + diag(λ_b)·B_f·diag(λ_d)·A_f, with λ_b zero and λ_d constant
+/// at the start. A_f and B_f are frozen, random, and shared by all modules, of which each takes the first columns and rows.
+package struct VeRA<S: TransformerScalar>: AdaptedWeight {
+  package let frozenWeight: Matrix<S>
+  /// r × columns.
+  let a: Matrix<S>
+  /// rows × r.
+  let b: Matrix<S>
+  let initial: Double
+
+  /// - Parameters:
+  ///   - a: A_f, r × at least the weight's columns.
+  ///   - b: B_f, at least the weight's rows × r.
+  package init(weight: Matrix<S>, a: Matrix<S>, b: Matrix<S>, initial: Double) {
+    frozenWeight = weight
+    self.a = Matrix(a.view[0..<a.rows, 0..<weight.columns])
+    self.b = Matrix(b.view[0..<weight.rows, 0..<b.columns])
+    self.initial = initial
+  }
+
+  package var rows: Int { frozenWeight.rows }
+  package var columns: Int { frozenWeight.columns }
+  private var rank: Int { a.rows }
+  package var factorSpan: FactorSpan? { nil }
+
+  package var tensors: [AdapterTensor] {
+    [AdapterTensor("vera_lambda_b", [rows]), AdapterTensor("vera_lambda_d", [rank])]
+  }
+
+  package var start: [S] { Array(repeating: 0, count: rows) + Array(repeating: S(initial), count: rank) }
+
+  package func effectiveWeight(_ parameters: UnsafePointer<S>, into weight: UnsafeMutablePointer<S>) {
+    weight.update(from: frozenWeight.elements, count: rows * columns)
+    var left = [S](repeating: 0, count: rows * rank)
+    var right = [S](repeating: 0, count: rank * columns)
+    S.kernels.scaleRows(b.elements, parameters, rows, rank, &left)
+    S.kernels.scaleRows(a.elements, parameters + rows, rank, columns, &right)
+    S.gemm(false, false, rows, columns, rank, 1, left, rank, right, columns, 1, weight, columns)
+  }
+
+  /// With H = (G·A_fᵀ) ∘ B_f: ∂λ_b = H·λ_d and ∂λ_d = Hᵀ·λ_b.
+  package func pullBack(
+    _ g: UnsafePointer<S>, _ parameters: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>
+  ) {
+    var h = [S](repeating: 0, count: rows * rank)
+    S.gemm(false, true, rows, rank, columns, 1, g, columns, a.elements, columns, 0, &h, rank)
+    for i in 0..<rows {
+      var sum = S.zero
+      for k in 0..<rank {
+        let value = h[i * rank + k] * b.elements[i * rank + k]
+        sum += value * parameters[rows + k]
+        gradient[rows + k] += value * parameters[i]
+      }
+      gradient[i] += sum
+    }
+  }
+
+  package func update(from earlier: [S], to later: [S]) throws(LinearAlgebraError) -> ModuleUpdate {
+    try .between(factors(earlier), factors(later))
+  }
+
+  private func factors(_ parameters: [S]) -> LoRAFactors {
+    let values = S.doubles(parameters)
+    let left = Matrix<Double>(b).scalingRows(by: Array(values[..<rows])).scalingColumns(by: Array(values[rows...]))
+    var factors = LoRAFactors(b: left, a: Matrix<Double>(a), scaling: 1, format: .float32)
+    factors.reach = .frozenRows(factors.a)
+    return factors
+  }
+}
+
+package enum TrainedVeRA: TrainedMethod {
+  package static let method = AdapterMethod.vera
+  /// Its parameters are few whatever the rank is.
+  package static let defaultRank = 64
+  package static func largestRank(rows: Int, columns: Int) -> Int? { nil }
+  package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { nil }
+
+  /// Kaiming's uniform distribution with a gain of √2 on the fan-in: ±√(6/columns) for A_f, ±√(6/r) for B_f.
+  package static func shared<S: TransformerScalar>(
+    rows: Int, columns: Int, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) -> [SharedTensor<S>] {
+    func uniform(_ rows: Int, _ columns: Int) -> Matrix<S> {
+      let bound = (6 / Double(columns)).squareRoot()
+      let values = (0..<rows * columns).map { _ in S((2 * generator.uniform() - 1) * bound) }
+      return Matrix(rows: rows, columns: columns, elements: values)
+    }
+    let a = uniform(options.rank, columns)
+    return [SharedTensor(name: "vera_A", matrix: a), SharedTensor(name: "vera_B", matrix: uniform(rows, options.rank))]
+  }
+
+  package static let peftType = StoredVeRA.type
+
+  package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
+    [
+      "r": .integer(adapter.rank ?? adapter.firstExtent(of: "vera_lambda_d") ?? 1), "vera_dropout": adapter.dropout,
+      "d_initial": adapter.configuration["vera_initial"] ?? .number(AdapterOptions().veraInitial),
+      "projection_prng_key": 0, "save_projection": true, "init_weights": true, "target_modules": adapter.paths(),
+    ]
+  }
+
+  package static func adapting<S: TransformerScalar>(
+    _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
+  ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
+    VeRA(
+      weight: layer.weight, a: layer.shared[0].matrix, b: layer.shared[1].matrix,
+      initial: options.options.veraInitial)
+  }
+}
+
+// MARK: - On disk
 
 /// VeRA (Kopiczko et al. 2024, section 3.1) in PEFT's form: ΔW = diag(λ_b)·B_f·diag(λ_d)·A_f, with λ_b and λ_d a module's own and
 /// A_f, B_f frozen, random, and shared by all modules, of which each takes the first columns and rows.

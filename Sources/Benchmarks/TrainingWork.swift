@@ -71,7 +71,7 @@ enum TrainingWork: String, CaseIterable {
   }
 
   private static func step(_ threads: Int) -> () throws -> String {
-    let model = sizeS(method: .lora, rank: 16, targets: AdapterSet<Float>.allTargets, threads: threads)
+    let model = sizeS(method: .lora, rank: 16, targets: AdapterMethod.linearLayers, threads: threads)
     var generator = SeededGenerator(seed: 1)
     let sequences = (0..<64).map { _ in (0..<64).map { _ in Int32(generator.integer(in: 2..<64)) } }
     let batch = CompletionBatch(sequences.map { TokenGroup(prompt: [$0[0]], completions: [Array($0.dropFirst())]) })

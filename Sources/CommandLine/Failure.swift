@@ -51,8 +51,8 @@ extension TrainingError {
   /// A wrong wish is wrong usage; a base that cannot serve is bad content.
   var exitCode: Int32 {
     switch self {
-    case .unknownTask, .noTargets, .rankTooLarge: 64
-    case .noTokenizer, .tokenization, .tooLong: 65
+    case .unknownTask, .noTargets, .rankTooLarge, .notTrained, .noDropout, .noAllocation: 64
+    case .noTokenizer, .tokenization, .tooLong, .otherStart, .otherState: 65
     case .start, .startIsOff: 70
     }
   }

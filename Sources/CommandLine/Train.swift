@@ -13,11 +13,22 @@ struct Train: ParsableCommand {
     discussion: """
       Group-relative policy optimisation with verifiable rewards (grpo), or supervised learning of the task's responses \
       (sft). The run folder holds the adapters at step 0 and at every checkpoint, and what each step measured: \
-      `spectroscope analyze` and `spectroscope export` read it. The same seed gives the same content on any number of threads.
+      `spectroscope analyze` and `spectroscope export` read it. The same seed gives the same content on any number of threads. \
+      A run that was interrupted or killed goes on with --resume from its last checkpoint, and ends as if it never had been.
       """)
 
-  @Option(help: ArgumentHelp("The run folder to write; it must not hold a run yet.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("The run folder to write; it must not hold a run yet, but with --resume.", valueName: "dir"))
   var out: String
+
+  @Flag(help: "Go on with the run in the folder, as it was begun; begin it where there is none.")
+  var resume = false
+
+  @Option(
+    help: ArgumentHelp(
+      "A JSON file of options by their names, such as {\"method\": \"dora\", \"learning-rate\": 0.003}; those of the "
+        + "command line win.", valueName: "file"))
+  var config: String?
 
   @Option(
     help: ArgumentHelp(
@@ -35,23 +46,51 @@ struct Train: ParsableCommand {
   func validate() throws {
     if out.isEmpty { throw ValidationError("--out must name a folder, found an empty text") }
     if base?.isEmpty == true { throw ValidationError("--base must name a folder, found an empty text") }
+    var configuration = TrainingConfiguration()
+    try apply(to: &configuration)
+    try configuration.validate()
+  }
+
+  /// Sets what the command line says.
+  private func apply(to configuration: inout TrainingConfiguration) throws {
+    if let base { configuration.base = URL(fileURLWithPath: base).standardizedFileURL.path }
+    adapter.apply(to: &configuration)
+    training.apply(to: &configuration)
   }
 
   func run() throws {
     var configuration = TrainingConfiguration()
-    if let base { configuration.base = URL(fileURLWithPath: base).standardizedFileURL.path }
-    adapter.apply(to: &configuration)
-    training.apply(to: &configuration)
+    if let config { try configuration.take(file: config) }
+    try apply(to: &configuration)
+    try configuration.validate()
+    let session = try resume ? resumed(configuration) : TrainingSession(configuration, out: out, threads: threads.count)
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
-    let session = TrainingSession(configuration, out: out, threads: threads.count)
     let ending = try session.run { record in progress?.show(Self.text(record, of: configuration.steps)) }
     progress?.clear()
     if case .interrupted(let step) = ending {
-      throw TrainingInterrupted(message: "the run in \(out) ends with a checkpoint of step \(step)")
+      throw TrainingInterrupted(
+        message: "the run in \(out) ends with a checkpoint of step \(step). The same command with --resume goes on")
     }
     if !quiet { Console.error("wrote \(out)") }
+  }
+
+  /// The session that goes on with the run in the folder, if there is one, of the configuration that it was begun with.
+  ///
+  /// - Throws: where the command line or the configuration file says otherwise.
+  private func resumed(_ wished: TrainingConfiguration) throws -> TrainingSession {
+    guard RunFolder.isRun(at: out) else { return TrainingSession(wished, out: out, threads: threads.count) }
+    let recorded = try TrainingSession.configuration(ofRun: out)
+    var asked = recorded
+    if let config { try asked.take(file: config) }
+    try apply(to: &asked)
+    if let name = asked.differences(from: recorded).first {
+      throw ValidationError(
+        "the run in \(out) was begun with another --\(name.replacing("_", with: "-")). Leave it out to go on with that "
+          + "run, or name a new folder")
+    }
+    return TrainingSession(recorded, out: out, threads: threads.count, resumes: true)
   }
 
   /// One line for a step: where it is, and how it goes.
@@ -62,150 +101,4 @@ struct Train: ParsableCommand {
     }
     return text
   }
-}
-
-/// Which adapter, as options of the command line.
-struct AdapterArguments: ParsableArguments {
-  @Option(help: "The method.")
-  var method: TrainableMethod = .init(method: TrainingConfiguration().method)
-
-  @Option(help: ArgumentHelp("Rank r of the update.", valueName: "r"))
-  var rank = AdapterOptions().rank
-
-  @Option(help: ArgumentHelp("α; the update is scaled by α/r.", valueName: "alpha"))
-  var alpha = AdapterOptions().alpha
-
-  @Option(
-    help: ArgumentHelp(
-      "Start PiSSA from a randomised decomposition with so many power iterations, as PEFT's pissa_niter_k (default: an "
-        + "exact one).", valueName: "k"))
-  var pissaNiter: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "The linear layers to adapt, by the ends of their names, with commas between them (default: all seven).",
-      valueName: "names"))
-  var targets: String?
-
-  func validate() throws {
-    if rank < 1 { throw ValidationError("--rank must be at least 1, found \(rank)") }
-    if !(alpha > 0 && alpha.isFinite) { throw ValidationError("--alpha must be a positive number, found \(alpha)") }
-    if let pissaNiter {
-      if pissaNiter < 0 { throw ValidationError("--pissa-niter must be at least 0, found \(pissaNiter)") }
-      if method.method != .pissa { throw ValidationError("--pissa-niter goes with --method pissa alone") }
-    }
-    if targets?.isEmpty == true { throw ValidationError("--targets must name layers, found an empty text") }
-  }
-
-  func apply(to configuration: inout TrainingConfiguration) {
-    configuration.method = method.method
-    configuration.adapter = AdapterOptions(rank: rank, alpha: alpha, pissaIterations: pissaNiter)
-    if let targets { configuration.targets = targets.split(separator: ",").map(String.init) }
-  }
-}
-
-/// How to train, as options of the command line.
-struct TrainingArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("The learning rate of AdamW, constant behind the warm-up.", valueName: "rate"))
-  var learningRate = TrainingConfiguration().learningRate
-
-  @Option(help: ArgumentHelp("Steps over which the learning rate rises.", valueName: "n"))
-  var warmupSteps = TrainingConfiguration().warmupSteps
-
-  @Option(help: ArgumentHelp("Training steps.", valueName: "n"))
-  var steps = TrainingConfiguration().steps
-
-  @Option(help: "Seed of all random numbers.")
-  var seed = TrainingConfiguration().seed
-
-  @Option(help: "The task.")
-  var task: TaskName = .init(name: TrainingConfiguration().task)
-
-  @Option(help: "What is optimised.")
-  var objective = TrainingConfiguration().objective
-
-  @Option(help: ArgumentHelp("Prompts a step.", valueName: "n"))
-  var prompts = TrainingConfiguration().prompts
-
-  @Option(help: ArgumentHelp("Completions a prompt.", valueName: "n"))
-  var groupSize = TrainingConfiguration().groupSize
-
-  @Option(help: ArgumentHelp("Optimiser steps on each rollout; clipping acts from the second on.", valueName: "n"))
-  var updatesPerRollout = TrainingConfiguration().updatesPerRollout
-
-  @Option(help: ArgumentHelp("Sampling temperature.", valueName: "t"))
-  var temperature = TrainingConfiguration().temperature
-
-  @Option(help: ArgumentHelp("β of the KL penalty to the base.", valueName: "beta"))
-  var klCoefficient = TrainingConfiguration().policyLoss.klCoefficient
-
-  @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "w"))
-  var weightDecay = TrainingConfiguration().optimizer.weightDecay
-
-  @Option(help: ArgumentHelp("A checkpoint, with accuracy and retention, every so many steps.", valueName: "n"))
-  var checkpointEvery = TrainingConfiguration().checkpointEvery
-
-  func validate() throws {
-    let counts = [
-      ("--steps", steps), ("--prompts", prompts), ("--group-size", groupSize),
-      ("--updates-per-rollout", updatesPerRollout), ("--checkpoint-every", checkpointEvery),
-    ]
-    for (name, value) in counts where value < 1 { throw ValidationError("\(name) must be at least 1, found \(value)") }
-    for (name, value) in [("--learning-rate", learningRate), ("--temperature", temperature)]
-    where !(value > 0 && value.isFinite) {
-      throw ValidationError("\(name) must be a positive number, found \(value)")
-    }
-    for (name, value) in [("--kl-coefficient", klCoefficient), ("--weight-decay", weightDecay)]
-    where !(value >= 0 && value.isFinite) {
-      throw ValidationError("\(name) must be 0 or a positive number, found \(value)")
-    }
-    if warmupSteps < 0 { throw ValidationError("--warmup-steps must be at least 0, found \(warmupSteps)") }
-    if objective == .grpo, groupSize < 2 {
-      throw ValidationError("--group-size must be at least 2 for grpo, which compares completions, found \(groupSize)")
-    }
-  }
-
-  func apply(to configuration: inout TrainingConfiguration) {
-    (configuration.learningRate, configuration.warmupSteps) = (learningRate, warmupSteps)
-    (configuration.steps, configuration.seed) = (steps, seed)
-    (configuration.task, configuration.objective) = (task.name, objective)
-    (configuration.prompts, configuration.groupSize) = (prompts, groupSize)
-    configuration.updatesPerRollout = updatesPerRollout
-    configuration.temperature = temperature
-    configuration.policyLoss.klCoefficient = klCoefficient
-    configuration.optimizer.weightDecay = weightDecay
-    configuration.checkpointEvery = checkpointEvery
-  }
-}
-
-extension TrainingConfiguration.Objective: ExpressibleByArgument {}
-
-/// The methods that can be trained.
-struct TrainableMethod: ExpressibleByArgument {
-  let method: AdapterMethod
-
-  init(method: AdapterMethod) { self.method = method }
-
-  init?(argument: String) {
-    guard let method = AdapterMethod.trainable.first(where: { $0.rawValue == argument }) else { return nil }
-    self.init(method: method)
-  }
-
-  var defaultValueDescription: String { method.rawValue }
-  static var allValueStrings: [String] { AdapterMethod.trainable.map(\.rawValue) }
-}
-
-/// The built-in tasks.
-struct TaskName: ExpressibleByArgument {
-  let name: String
-
-  init(name: String) { self.name = name }
-
-  init?(argument: String) {
-    guard TaskRegistry.task(named: argument) != nil else { return nil }
-    self.init(name: argument)
-  }
-
-  var defaultValueDescription: String { name }
-  static var allValueStrings: [String] { TaskRegistry.all.map(\.name) }
 }

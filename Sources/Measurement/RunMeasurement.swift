@@ -25,7 +25,8 @@ extension MeasurementOptions {
         remedy: "Analysed so far: \(PEFTMethods.analysed), and full fine-tuning")
     }
     self.init(
-      source: run.folder, base: base, initial: initial, method: method ?? (recorded == .full ? nil : recorded),
+      source: run.folder, base: base, initial: initial,
+      method: method ?? (recorded.method == .full ? nil : recorded.method),
       depth: depth, basis: basis, directions: directions, jobs: jobs,
       output: output ?? run.path + "/" + RunLayout.analysis)
     self.run = run

@@ -34,6 +34,27 @@ struct AppendedFile: ~Copyable {
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw Self.error(.cannotWrite, path, "brought to the disk") }
   }
 
+  /// Keeps the file for this process until it is closed, by whatever end; throws `.cannotCreate` where another one has it.
+  func lock(run: String) throws(FileError) {
+    guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+    throw FileError(
+      .cannotCreate, path: run, "expected a run that nobody writes, found one that another process is writing",
+      remedy: "Wait for it, or stop it")
+  }
+
+  /// Cuts the file before the first line that is not wanted.
+  func cut(_ isWanted: (ArraySlice<UInt8>) -> Bool) throws(FileError) {
+    let file = try PositionedFile(path: path)
+    let bytes = try file.read(file.size, at: 0)
+    var end = 0
+    while end < bytes.count, let feed = bytes[end...].firstIndex(of: UInt8(ascii: "\n")) {
+      guard isWanted(bytes[end..<feed]) else { break }
+      end = feed + 1
+    }
+    if end == bytes.count { return }
+    guard ftruncate(descriptor, off_t(end)) == 0 else { throw Self.error(.cannotWrite, path, "cut") }
+  }
+
   /// Takes off what follows the last line feed: a line that its writer did not finish.
   func cutTornLine() throws(FileError) {
     let file = try PositionedFile(path: path)

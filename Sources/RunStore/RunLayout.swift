@@ -5,28 +5,39 @@ import Weights
 ///
 ///     run.h5                   identity, configuration, the adapter at step 0, links to the checkpoints: see `RunIndex`
 ///     checkpoints/00000100.h5  the adapter at a step: see `RunCheckpoint`
+///     resume/00000100.h5       what going on from a step needs: see `ResumeFile`; the last two
 ///     training.jsonl           one line a step, appended live: see `TrainingRecords`
 ///     training.h5              the same as datasets, as it was at the last checkpoint: see `TrainingFile`
 ///     analysis.h5              see `AnalysisFile`
 package enum RunLayout {
   package static let index = "run.h5"
   package static let checkpoints = "checkpoints"
+  package static let resume = "resume"
   package static let records = "training.jsonl"
   package static let training = "training.h5"
   package static let analysis = "analysis.h5"
 
   /// The checkpoint at `step`, which is not negative, as a path in the run folder.
-  package static func checkpoint(_ step: Int) -> String {
+  package static func checkpoint(_ step: Int) -> String { checkpoints + "/" + fileName(step) }
+
+  /// What going on from a step needs, as a path in the run folder.
+  package static func resumeFile(_ step: Int) -> String { resume + "/" + fileName(step) }
+
+  private static func fileName(_ step: Int) -> String {
     precondition(step >= 0, "a step is not negative")
     let digits = String(step)
-    return checkpoints + "/" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
+    return String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
   }
 
   /// The steps of the checkpoints in a run folder, in ascending order; none where there is no folder of checkpoints.
   ///
   /// Throws `.cannotOpen` where that folder cannot be listed.
-  package static func steps(in run: String) throws(FileError) -> [Int] {
-    let folder = run + "/" + checkpoints
+  package static func steps(in run: String) throws(FileError) -> [Int] { try steps(inFolder: run + "/" + checkpoints) }
+
+  /// The steps of which a run folder holds what going on needs.
+  static func resumeSteps(in run: String) throws(FileError) -> [Int] { try steps(inFolder: run + "/" + resume) }
+
+  private static func steps(inFolder folder: String) throws(FileError) -> [Int] {
     guard FileManager.default.fileExists(atPath: folder) else { return [] }
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
       throw FileError(.cannotOpen, path: folder, "the folder cannot be listed", remedy: "Check its permissions")
@@ -37,7 +48,7 @@ package enum RunLayout {
   /// The step that the name of a checkpoint's file says; nil for any other name, such as that of a file still being written.
   static func step(ofFileNamed name: String) -> Int? {
     guard name.hasSuffix(".h5"), name.utf8.dropLast(3).allSatisfy({ (48...57).contains($0) }),
-      let step = Int(name.dropLast(3)), checkpoint(step) == checkpoints + "/" + name
+      let step = Int(name.dropLast(3)), fileName(step) == name
     else { return nil }
     return step
   }

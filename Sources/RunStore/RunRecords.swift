@@ -69,6 +69,11 @@ extension TrainingRecords {
     }
   }
 
+  /// The step that a line records; nil for one that is no record.
+  static func step(ofLine line: ArraySlice<UInt8>) -> Int? {
+    (try? parse(line)).flatMap { $0["step"]?.int }
+  }
+
   mutating func add(_ record: Record) { byStep[record.step] = record }
 
   private static func parse(_ line: ArraySlice<UInt8>) throws(RecordError) -> JSONValue {

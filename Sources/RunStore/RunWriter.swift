@@ -1,6 +1,7 @@
 import Adapters
 import Foundation
 import Synchronization
+import Training
 import Weights
 
 /// Writes a run folder while the run goes on.
@@ -36,17 +37,25 @@ package final class RunWriter: Sendable {
     self.path = path
     self.identity = identity
     self.initial = initial
-    state = Mutex(State(records: TrainingRecords(), log: try AppendedFile(path: path + "/" + RunLayout.records)))
+    let log = try AppendedFile(path: path + "/" + RunLayout.records)
+    try log.lock(run: path)
+    state = Mutex(State(records: TrainingRecords(), log: log))
   }
 
   /// Goes on with a run that has begun: makes its index again, and cuts a torn last line off its records.
   ///
-  /// - Throws: `FileError` where there is no run that can be read, or its folder cannot be written to.
-  package init(continuing path: String) throws(FileError) {
+  /// - Parameter step: where it goes on, if not at its end; what was recorded later is taken out.
+  /// - Throws: `FileError` where there is no run that can be read, another process writes it, or its folder cannot be written to.
+  package init(continuing path: String, behind step: Int? = nil) throws(FileError) {
     let folder = try RunFolder(path: path)
-    Self.removeLeftovers(in: folder.path)
     let log = try AppendedFile(path: folder.path + "/" + RunLayout.records)
+    try log.lock(run: folder.path)
+    Self.removeLeftovers(in: folder.path)
     try log.cutTornLine()
+    if let step {
+      try log.cut { TrainingRecords.step(ofLine: $0).map { $0 <= step } ?? false }
+      try Self.removeCheckpoints(behind: step, of: folder)
+    }
     let records = try folder.records()
     self.path = folder.path
     identity = folder.identity
@@ -87,6 +96,29 @@ package final class RunWriter: Sendable {
     }
   }
 
+  private static func removeCheckpoints(behind step: Int, of folder: RunFolder) throws(FileError) {
+    let late = folder.steps.filter { $0 > max(step, 0) }.map(RunLayout.checkpoint)
+    let states = try RunLayout.resumeSteps(in: folder.path).filter { $0 > step }.map(RunLayout.resumeFile)
+    for name in late + states { unlink(folder.path + "/" + name) }
+  }
+
+  /// Writes what going on from the next checkpoint needs; that of the checkpoint before stays, older ones go.
+  ///
+  /// - Throws: `.cannotCreate` or `.cannotWrite`.
+  package func write(_ training: TrainingState) throws(FileError) {
+    try state.withLock { (_) throws(FileError) in
+      let folder = path + "/" + RunLayout.resume
+      do {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      } catch {
+        throw FileError(.cannotCreate, path: folder, "the folder cannot be made", remedy: "Check its permissions")
+      }
+      try ResumeFile.write(training, to: path + "/" + RunLayout.resumeFile(training.step))
+      let older = try RunLayout.resumeSteps(in: path).filter { $0 < training.step }
+      for step in older.dropLast() { unlink(path + "/" + RunLayout.resumeFile(step)) }
+    }
+  }
+
   private static func makeFolder(_ path: String) throws(FileError) {
     guard !RunFolder.isRun(at: path), !FileManager.default.fileExists(atPath: path + "/" + RunLayout.records) else {
       throw FileError(
@@ -107,6 +139,8 @@ package final class RunWriter: Sendable {
   /// Removes what a killed writer of this run has left under temporary names; other files in the folder are not ours.
   private static func removeLeftovers(in path: String) {
     PendingFile.removeLeftovers(in: path) { [RunLayout.index, RunLayout.training].contains($0) }
-    PendingFile.removeLeftovers(in: path + "/" + RunLayout.checkpoints) { RunLayout.step(ofFileNamed: $0) != nil }
+    for folder in [RunLayout.checkpoints, RunLayout.resume] {
+      PendingFile.removeLeftovers(in: path + "/" + folder) { RunLayout.step(ofFileNamed: $0) != nil }
+    }
   }
 }

@@ -87,7 +87,7 @@ import Training
     let base = Self.parameters(layout)
     let batch = Self.batch(layout.configuration)
     var adapters = try AdapterSet<Double>(
-      method: method, options: AdapterOptions(rank: 2, alpha: 3), targets: AdapterSet<Double>.allTargets,
+      method: method, options: AdapterOptions(rank: 2, alpha: 3), targets: AdapterMethod.linearLayers,
       layout: layout, base: base, seed: 4)
     var generator = SeededGenerator(seed: 2)
     for index in adapters.parameters.indices { adapters.parameters[index] += 0.1 * generator.normal() }

@@ -62,7 +62,7 @@ import Weights
     let base = model.parameters.map { S($0) }
     let method = try #require(AdapterMethod(rawValue: parts[1]))
     var adapters = try AdapterSet<S>(
-      method: method, options: AdapterOptions(), targets: AdapterSet<S>.allTargets, layout: model.layout, base: base,
+      method: method, options: AdapterOptions(), targets: AdapterMethod.linearLayers, layout: model.layout, base: base,
       seed: 0)
     // Full fine-tuning starts at the base's own weights.
     if method == .full { return AdaptedModel(layout: model.layout, base: base, adapters: adapters, threads: 2) }

@@ -43,7 +43,7 @@ import Training
     var results: [([Float], [Float], [[Int32]])] = []
     for threads in [1, 2, 3] {
       let adapters = try AdapterSet<Float>(
-        method: .dora, options: AdapterOptions(rank: 2), targets: AdapterSet<Float>.allTargets, layout: layout,
+        method: .dora, options: AdapterOptions(rank: 2), targets: AdapterMethod.linearLayers, layout: layout,
         base: base, seed: 1)
       let model = AdaptedModel(layout: layout, base: base, adapters: adapters, threads: threads)
       let (gradient, scores) = model.gradient(batch, slope: { number, _ in Float(number % 3) - 1 })

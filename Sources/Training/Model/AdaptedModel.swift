@@ -12,6 +12,8 @@ package final class AdaptedModel<S: TransformerScalar> {
   private let decoder: ParallelDecoder<S>
   /// The base's parameters, and a copy with the adapted weights in their places.
   private let pretrained: Buffer<S>, effective: Buffer<S>
+  /// W_eff − W_frozen of every adapted layer, at its place; where there is dropout.
+  private let branches: Buffer<S>?
 
   package init(layout: DecoderLayout, base: [S], adapters: AdapterSet<S>, threads: Int) {
     precondition(base.count == layout.count, "the parameters do not fit the layout")
@@ -21,11 +23,15 @@ package final class AdaptedModel<S: TransformerScalar> {
     decoder = ParallelDecoder(
       layout, plan: adapters.plan(layout), factorCount: adapters.parameters.count, threads: threads)
     (pretrained, effective) = (Buffer(base), Buffer(base))
+    branches = adapters.options.options.dropout > 0 ? Buffer(base.count) : nil
     refresh()
   }
 
   /// Brings the effective weights up to date with the adapters' parameters.
-  package func refresh() { adapters.writeEffectiveWeights(into: effective.pointer) }
+  package func refresh() {
+    adapters.writeEffectiveWeights(into: effective.pointer)
+    if let branches { adapters.writeBranches(of: effective.pointer, into: branches.pointer) }
+  }
 
   /// The effective weight of an adapted module, in Float64.
   package func effectiveWeight(of module: AdapterSet<S>.Module) -> Matrix<Double> {
@@ -58,14 +64,25 @@ package final class AdaptedModel<S: TransformerScalar> {
   /// The gradient with respect to the adapters' parameters, in their flat order, of a loss that is a sum over tokens of functions of
   /// their log-probability; and those log-probabilities.
   ///
-  /// - Parameter slope: ∂loss/∂logProbability of the token of that number, from its log-probability.
+  /// - Parameters:
+  ///   - dropoutPlace: what the masks of the adapters' dropout depend on, such as seed, step and update; nil for none.
+  ///   - slope: ∂loss/∂logProbability of the token of that number, from its log-probability.
   package func gradient(
-    _ batch: CompletionBatch, temperature: Double = 1, slope: @escaping @Sendable (Int, S) -> S
+    _ batch: CompletionBatch, temperature: Double = 1, dropoutPlace: [Int]? = nil,
+    slope: @escaping @Sendable (Int, S) -> S
   ) -> (gradient: [S], logProbabilities: [S]) {
     let (sum, logProbabilities) = decoder.gradient(
-      effective, factors: adapters.parameters, batch, temperature: temperature, slope: slope)
+      effective, factors: adapters.parameters, batch, temperature: temperature,
+      dropout: dropoutPlace.flatMap(dropout), slope: slope)
     var gradient = sum.factors.array(sum.factorCount)
     if sum.denseCount > 0 { adapters.pullBack(sum.dense.pointer, into: &gradient) }
     return (gradient, logProbabilities)
+  }
+
+  private func dropout(at place: [Int]) -> DropoutPlan<S>? {
+    branches.map {
+      DropoutPlan(
+        rate: adapters.options.options.dropout, branch: $0, isAdapted: adapters.isAdapted(layout), place: place)
+    }
   }
 }

@@ -21,6 +21,9 @@ package final class Decoder<S: TransformerScalar> {
   /// Factored gradients: rows × rank.
   private let inner = Buffer<S>()
   private let logitsBuffer = Buffer<S>()
+  /// Inputs after dropout, and products with them: rows × columns.
+  private let dropped = Buffer<S>(), branch = Buffer<S>()
+  private var dropout: AdapterDropout<S>?
   private var batch = PackedBatch()
   private var temperature: S = 1
 
@@ -81,10 +84,13 @@ extension Decoder {
     forward(weights, batch, cache: nil, temperature: temperature)
   }
 
+  /// - Parameter dropout: what is dropped out of the inputs of adapted layers; the backward pass follows it.
   func forward(
-    _ weights: UnsafePointer<S>, _ batch: PackedBatch, cache: KeyValueCache<S>?, temperature: Double
+    _ weights: UnsafePointer<S>, _ batch: PackedBatch, cache: KeyValueCache<S>?, temperature: Double,
+    dropout: AdapterDropout<S>? = nil
   ) {
     self.batch = batch
+    self.dropout = dropout
     self.temperature = S(temperature)
     let n = batch.rows
     rotary.reserve(Int(batch.positions.max() ?? 0) + 1)
@@ -110,9 +116,9 @@ extension Decoder {
     projectBackward(target)
     for index in layers.indices.reversed() where index >= first {
       feedForwardBackward(target, index)
-      attendBackward(target, index, isLast: index == first && !plan.wantsRest)
+      attendBackward(target, index, isLast: index == first && !plan.wantsVectors && !plan.wantsEmbeddings)
     }
-    if plan.wantsRest { embedBackward(target) }
+    if plan.wantsEmbeddings { embedBackward(target) }
   }
 
   /// What a backward pass reads and writes beside activations.
@@ -125,9 +131,9 @@ extension Decoder {
     /// Where the gradient of the parameters at `offset` is summed.
     func gradient(at offset: Int) -> UnsafeMutablePointer<S> { sink.dense.pointer + offset }
 
-    /// The same, where gradients beside those of linear layers are wanted.
-    func rest(at offset: Int?) -> UnsafeMutablePointer<S>? {
-      guard plan.wantsRest, let offset else { return nil }
+    /// The same for a norm or a bias, where those are wanted.
+    func vector(at offset: Int?) -> UnsafeMutablePointer<S>? {
+      guard plan.wantsVectors, let offset else { return nil }
       return gradient(at: offset)
     }
   }
@@ -166,6 +172,7 @@ extension Decoder {
     let qkv = layer.queryKeyValue.pointer
     apply(
       w + at.queryKeyValue, rows: width, columns: d, to: layer.attentionInput.pointer, count: n, into: qkv)
+    addDropped(queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: layer.attentionInput.pointer, to: qkv)
     if let bias = at.queryKeyValueBias { kernels.addBias(qkv, w + bias, n, width) }
     rotate(qkv, direction: 1)
     let (keys, stride) = cache.map { store(qkv, in: $0.layers[index].pointer) } ?? (qkv + c.querySize, width)
@@ -177,6 +184,9 @@ extension Decoder {
     apply(
       w + at.output, rows: d, columns: c.querySize, to: layer.attended.pointer, count: n, into: layer.middle.pointer,
       adding: true)
+    addDropped(
+      [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: layer.attended.pointer,
+      to: layer.middle.pointer)
     if let bias = at.outputBias { kernels.addBias(layer.middle.pointer, w + bias, n, d) }
   }
 
@@ -184,12 +194,15 @@ extension Decoder {
     let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
     let (d, width) = (c.hiddenSize, c.querySize + 2 * c.keyValueSize)
     let (stream, dqkv) = (gradients.stream.pointer, gradients.queryKeyValue.pointer)
-    if let bias = target.rest(at: at.outputBias) { kernels.columnSums(stream, n, d, bias) }
+    if let bias = target.vector(at: at.outputBias) { kernels.columnSums(stream, n, d, bias) }
     addGradients(
-      target, [(index * 7 + 3, d)], at: at.output, columns: c.querySize, of: stream, from: layer.attended.pointer)
+      target, [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: stream,
+      from: layer.attended.pointer)
     applyTransposed(
       target.weights + at.output, rows: d, columns: c.querySize, to: stream, count: n,
       into: gradients.attended.pointer)
+    addDroppedGradient(
+      [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: stream, to: gradients.attended.pointer)
     let qkv = layer.queryKeyValue.pointer
     gradients.queryKeyValue.zero(n * width)
     kernels.attentionGradient(
@@ -198,17 +211,24 @@ extension Decoder {
       layer.probabilities.pointer, c.headCount * batch.keyCapacity, batch.keyCapacity, dqkv, dqkv + c.querySize,
       dqkv + c.querySize + c.keyValueSize, gradients.scores.pointer)
     rotate(dqkv, direction: -1)
-    if let bias = target.rest(at: at.queryKeyValueBias) { kernels.columnSums(dqkv, n, width, bias) }
+    if let bias = target.vector(at: at.queryKeyValueBias) { kernels.columnSums(dqkv, n, width, bias) }
     addGradients(
-      target, [(index * 7, c.querySize), (index * 7 + 1, c.keyValueSize), (index * 7 + 2, c.keyValueSize)],
-      at: at.queryKeyValue, columns: d, of: dqkv, from: layer.attentionInput.pointer)
+      target, queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: dqkv,
+      from: layer.attentionInput.pointer)
     // Below the first layer that trains nothing needs a gradient.
     if isLast { return }
     let dInput = gradients.blockInput.pointer
     applyTransposed(target.weights + at.queryKeyValue, rows: width, columns: d, to: dqkv, count: n, into: dInput)
+    addDroppedGradient(queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: dqkv, to: dInput)
     kernels.rmsNormGradient(
       dInput, layer.input.pointer, target.weights + at.attentionNorm, layer.attentionInverse.pointer, n, d, stream,
-      target.rest(at: at.attentionNorm))
+      target.vector(at: at.attentionNorm))
+  }
+
+  private func queryKeyValueParts(_ index: Int) -> [Part] {
+    [
+      Part(index, 0, rows: c.querySize), Part(index, 1, rows: c.keyValueSize), Part(index, 2, rows: c.keyValueSize),
+    ]
   }
 
   private var scoreScale: S { 1 / S(c.headSize).squareRoot() }
@@ -243,10 +263,17 @@ extension Decoder {
     apply(
       w + at.gateUp, rows: 2 * inner, columns: d, to: layer.feedForwardInput.pointer, count: n,
       into: layer.gateUp.pointer)
+    addDropped(
+      gateUpParts(index), at: at.gateUp, columns: d, of: layer.feedForwardInput.pointer, to: layer.gateUp.pointer)
     kernels.swiglu(layer.gateUp.pointer, n, inner, layer.gated.pointer)
     let out = index + 1 < layers.count ? layers[index + 1].input.pointer : last.pointer
     out.update(from: layer.middle.pointer, count: n * d)
     apply(w + at.down, rows: d, columns: inner, to: layer.gated.pointer, count: n, into: out, adding: true)
+    addDropped([Part(index, 6, rows: d)], at: at.down, columns: inner, of: layer.gated.pointer, to: out)
+  }
+
+  private func gateUpParts(_ index: Int) -> [Part] {
+    [Part(index, 4, rows: c.intermediateSize), Part(index, 5, rows: c.intermediateSize)]
   }
 
   private func feedForwardBackward(_ target: Target, _ index: Int) {
@@ -254,18 +281,22 @@ extension Decoder {
     let (d, inner) = (c.hiddenSize, c.intermediateSize)
     let (stream, dInput) = (gradients.stream.pointer, gradients.blockInput.pointer)
     addGradients(
-      target, [(index * 7 + 6, d)], at: at.down, columns: inner, of: stream, from: layer.gated.pointer)
+      target, [Part(index, 6, rows: d)], at: at.down, columns: inner, of: stream, from: layer.gated.pointer)
     applyTransposed(
       target.weights + at.down, rows: d, columns: inner, to: stream, count: n, into: gradients.gated.pointer)
+    addDroppedGradient(
+      [Part(index, 6, rows: d)], at: at.down, columns: inner, of: stream, to: gradients.gated.pointer)
     kernels.swigluGradient(layer.gateUp.pointer, gradients.gated.pointer, n, inner, gradients.gateUp.pointer)
     addGradients(
-      target, [(index * 7 + 4, inner), (index * 7 + 5, inner)], at: at.gateUp, columns: d,
-      of: gradients.gateUp.pointer, from: layer.feedForwardInput.pointer)
+      target, gateUpParts(index), at: at.gateUp, columns: d, of: gradients.gateUp.pointer,
+      from: layer.feedForwardInput.pointer)
     applyTransposed(
       target.weights + at.gateUp, rows: 2 * inner, columns: d, to: gradients.gateUp.pointer, count: n, into: dInput)
+    addDroppedGradient(
+      gateUpParts(index), at: at.gateUp, columns: d, of: gradients.gateUp.pointer, to: dInput)
     kernels.rmsNormGradient(
       dInput, layer.middle.pointer, target.weights + at.feedForwardNorm, layer.feedForwardInverse.pointer, n, d,
-      stream, target.rest(at: at.feedForwardNorm))
+      stream, target.vector(at: at.feedForwardNorm))
   }
 }
 
@@ -291,7 +322,8 @@ extension Decoder {
   private func projectBackward(_ target: Target) {
     let (d, v, count) = (c.hiddenSize, c.vocabularySize, outputCount)
     let w = target.weights
-    if let head = target.rest(at: layout.head) {
+    if target.plan.wantsEmbeddings {
+      let head = target.gradient(at: layout.head)
       multiply(
         logits, v, .first, normalized.pointer, d, v, d, count, into: head, d, alpha: 1 / temperature,
         adding: true)
@@ -302,7 +334,7 @@ extension Decoder {
     dGathered.zero(count * d)
     kernels.rmsNormGradient(
       dNormalized.pointer, gathered.pointer, w + layout.finalNorm, finalInverse.pointer, count, d, dGathered.pointer,
-      target.rest(at: layout.finalNorm))
+      target.vector(at: layout.finalNorm))
     gradients.stream.zero(batch.rows * d)
     for (i, row) in batch.outputs.enumerated() {
       (gradients.stream.pointer + row * d).update(from: dGathered.pointer + i * d, count: d)
@@ -313,32 +345,95 @@ extension Decoder {
 // MARK: - Gradients of linear layers
 
 extension Decoder {
-  /// Adds what is wanted of linear layers that share their input x and lie one behind the other from `offset` on.
-  ///
-  /// - Parameter parts: the number of each in the plan, and its rows; dy holds them side by side.
+  /// One of several linear layers that share their input and lie one behind the other.
+  private struct Part {
+    /// In the plan.
+    let number: Int
+    let rows: Int
+
+    /// - Parameter place: among the seven of a decoder layer.
+    init(_ layer: Int, _ place: Int, rows: Int) {
+      number = layer * 7 + place
+      self.rows = rows
+    }
+  }
+
+  /// Calls `body` with each part that is adapted while there is dropout, and the rows before it.
+  private func forEachDropped(_ parts: [Part], _ body: (Part, Int, AdapterDropout<S>) -> Void) {
+    guard let dropout else { return }
+    var first = 0
+    for part in parts {
+      if dropout.isAdapted[part.number] { body(part, first, dropout) }
+      first += part.rows
+    }
+  }
+
+  /// y += (dropout(x) − x)·Dᵀ with D = W_eff − W_frozen, each part with a mask of its own, so that y = W_frozen·x + D·dropout(x).
+  private func addDropped(
+    _ parts: [Part], at offset: Int, columns: Int, of x: UnsafePointer<S>, to y: UnsafeMutablePointer<S>
+  ) {
+    let (n, width) = (batch.rows, parts.reduce(0) { $0 + $1.rows })
+    forEachDropped(parts) { part, first, dropout in
+      let mask = dropout.drawMask(of: part.number, count: n * columns)
+      let difference = dropped.reserve(n * columns)
+      for i in 0..<n * columns { difference[i] = (mask[i] - 1) * x[i] }
+      multiply(
+        difference, columns, .second, dropout.branch + offset + first * columns, columns, n, part.rows, columns,
+        into: y + first, width, adding: true)
+    }
+  }
+
+  /// dx += (mask − 1) ∘ (dy·D).
+  private func addDroppedGradient(
+    _ parts: [Part], at offset: Int, columns: Int, of dy: UnsafePointer<S>, to dx: UnsafeMutablePointer<S>
+  ) {
+    let (n, width) = (batch.rows, parts.reduce(0) { $0 + $1.rows })
+    forEachDropped(parts) { part, first, dropout in
+      let mask = dropout.mask(of: part.number)
+      let t = branch.reserve(n * columns)
+      multiply(
+        dy + first, width, .neither, dropout.branch + offset + first * columns, columns, n, columns, part.rows,
+        into: t, columns)
+      for i in 0..<n * columns { dx[i] += (mask[i] - 1) * t[i] }
+    }
+  }
+
+  /// What a part's adapter was given: x, or dropout(x).
+  private func input(_ x: UnsafePointer<S>, of part: Part, columns: Int) -> UnsafePointer<S> {
+    guard let dropout, dropout.isAdapted[part.number] else { return x }
+    let (mask, count) = (dropout.mask(of: part.number), batch.rows * columns)
+    let result = dropped.reserve(count)
+    for i in 0..<count { result[i] = mask[i] * x[i] }
+    return UnsafePointer(result)
+  }
+
+  /// Adds what is wanted of linear layers that share their input x and lie one behind the other from `offset` on; dy holds them side
+  /// by side.
   private func addGradients(
-    _ target: Target, _ parts: [(number: Int, rows: Int)], at offset: Int, columns: Int, of dy: UnsafePointer<S>,
+    _ target: Target, _ parts: [Part], at offset: Int, columns: Int, of dy: UnsafePointer<S>,
     from x: UnsafePointer<S>
   ) {
     let width = parts.reduce(0) { $0 + $1.rows }
-    if parts.allSatisfy({ target.plan.linear[$0.number] == .dense }) {
+    if dropout == nil, parts.allSatisfy({ target.plan.linear[$0.number] == .dense }) {
       multiply(
         dy, width, .first, x, columns, width, columns, batch.rows, into: target.gradient(at: offset),
         columns, adding: true)
       return
     }
     var first = 0
-    for (number, rows) in parts {
-      switch target.plan.linear[number] {
+    for part in parts {
+      switch target.plan.linear[part.number] {
       case .none: break
       case .dense:
         multiply(
-          dy + first, width, .first, x, columns, rows, columns, batch.rows,
+          dy + first, width, .first, input(x, of: part, columns: columns), columns, part.rows, columns, batch.rows,
           into: target.gradient(at: offset + first * columns), columns, adding: true)
       case .factored(let span):
-        addFactorGradients(target, span, rows: rows, columns: columns, of: dy + first, stride: width, from: x)
+        addFactorGradients(
+          target, span, rows: part.rows, columns: columns, of: dy + first, stride: width,
+          from: input(x, of: part, columns: columns))
       }
-      first += rows
+      first += part.rows
     }
   }
 

@@ -14,21 +14,30 @@ package struct GradientPlan: Sendable {
 
   /// Of each linear layer, in the layout's order: seven a decoder layer.
   package var linear: [Linear]
-  /// True where embeddings, norms and biases are wanted, too.
-  package var wantsRest: Bool
+  /// True where norms and biases are wanted, too.
+  package var wantsVectors: Bool
+  /// True where embeddings and the output head are wanted, too.
+  package var wantsEmbeddings: Bool
 
-  package init(linear: [Linear], wantsRest: Bool = false) {
+  package init(linear: [Linear], wantsVectors: Bool = false, wantsEmbeddings: Bool = false) {
     self.linear = linear
-    self.wantsRest = wantsRest
+    self.wantsVectors = wantsVectors
+    self.wantsEmbeddings = wantsEmbeddings
   }
 
   /// Everything, dense: for training from scratch.
   package static func everything(_ layout: DecoderLayout) -> GradientPlan {
-    GradientPlan(linear: Array(repeating: .dense, count: layout.linearEntries.count), wantsRest: true)
+    GradientPlan(
+      linear: Array(repeating: .dense, count: layout.linearEntries.count), wantsVectors: true, wantsEmbeddings: true)
   }
 
   /// The first decoder layer of which anything is wanted; none where nothing is.
-  var firstLayer: Int? { wantsRest ? 0 : linear.firstIndex { $0 != .none }.map { $0 / 7 } }
+  var firstLayer: Int? {
+    wantsVectors || wantsEmbeddings ? 0 : linear.firstIndex { $0 != .none }.map { $0 / 7 }
+  }
+
+  /// True where any gradient is wanted in the flat buffer of all parameters.
+  var wantsDense: Bool { wantsVectors || wantsEmbeddings || linear.contains(.dense) }
 }
 
 /// Where a backward pass adds its gradients. Each worker has one of its own, and their sum is taken in order.

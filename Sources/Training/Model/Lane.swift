@@ -6,6 +6,8 @@ final class Lane<S: TransformerScalar>: @unchecked Sendable {
   let sink: GradientSink<S>
   let cache: KeyValueCache<S>
   private let normalizers = Buffer<S>(), entropies = Buffer<S>(), rowWeights = Buffer<S>()
+  /// Of each linear layer; grown where there is dropout.
+  private let dropoutMasks: [Buffer<S>]
 
   /// Enough rows for matrix products to be efficient, and few enough for a layer's activations to stay in the cache.
   private static var mostRows: Int { 512 }
@@ -14,26 +16,32 @@ final class Lane<S: TransformerScalar>: @unchecked Sendable {
     decoder = Decoder(layout)
     sink = GradientSink(denseCount: denseCount, factorCount: factorCount)
     cache = KeyValueCache(layout.configuration)
+    dropoutMasks = layout.linearEntries.map { _ in Buffer() }
   }
 
   /// Log-probabilities of the tokens of some groups, pass by pass.
   ///
   /// - Parameters:
   ///   - logProbabilities: receives one a token, at its number; so do `entropies`, where wanted.
+  ///   - dropout: of the adapters' inputs, and the number of this lane.
   ///   - afterwards: called behind each pass with its tokens; may run its backward pass.
   func score(
     _ weights: UnsafePointer<S>, _ batch: CompletionBatch, groups: Range<Int>, temperature: Double,
     logProbabilities: UnsafeMutablePointer<S>, entropies tokenEntropies: UnsafeMutablePointer<S>?,
+    dropout: (plan: DropoutPlan<S>, lane: Int)? = nil,
     afterwards: (Pass) -> Void = { _ in }
   ) {
-    var next = groups.lowerBound
+    var (next, passes) = (groups.lowerBound, 0)
     while next < groups.upperBound {
       var pass = Pass()
       repeat {
         pass.add(batch.groups[next], firstToken: batch.firstTokens[next])
         next += 1
       } while next < groups.upperBound && pass.packed.rows + batch.groups[next].rows <= Self.mostRows
-      decoder.forward(weights, pass.packed, temperature: temperature)
+      decoder.forward(
+        weights, pass.packed, cache: nil, temperature: temperature,
+        dropout: dropout.map { AdapterDropout($0.plan, lane: $0.lane, pass: passes, masks: dropoutMasks) })
+      passes += 1
       let (count, v) = (decoder.outputCount, decoder.vocabularySize)
       S.kernels.logSumExp(
         decoder.logits, count, v, normalizers.reserve(count), tokenEntropies == nil ? nil : entropies.reserve(count))

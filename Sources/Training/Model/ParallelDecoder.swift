@@ -24,9 +24,8 @@ package final class ParallelDecoder<S: TransformerScalar> {
     self.layout = layout
     self.threads = threads
     self.plan = plan
-    let needsDense = plan.wantsRest || plan.linear.contains(.dense)
     lanes = (0..<Self.mostLanes).map { _ in
-      Lane(layout, denseCount: needsDense ? layout.count : 0, factorCount: factorCount)
+      Lane(layout, denseCount: plan.wantsDense ? layout.count : 0, factorCount: factorCount)
     }
   }
 
@@ -78,9 +77,9 @@ package final class ParallelDecoder<S: TransformerScalar> {
   /// - Parameters:
   ///   - factors: the adapter's parameters.
   ///   - slope: ∂loss/∂logProbability of the token of that number, from its log-probability.
-  package func gradient(
+  func gradient(
     _ weights: Buffer<S>, factors: [S], _ batch: CompletionBatch, temperature: Double,
-    slope: @escaping @Sendable (Int, S) -> S
+    dropout: DropoutPlan<S>? = nil, slope: @escaping @Sendable (Int, S) -> S
   ) -> (sum: GradientSink<S>, logProbabilities: [S]) {
     let (plan, parts) = (plan, batch.lanes(Self.laneCount(rows: batch.rows)))
     let (logProbabilities, slopes) = (Buffer<S>(batch.tokenCount), Buffer<S>(batch.tokenCount))
@@ -88,7 +87,7 @@ package final class ParallelDecoder<S: TransformerScalar> {
       lane.sink.clear()
       lane.score(
         weights.pointer, batch, groups: parts[index], temperature: temperature,
-        logProbabilities: logProbabilities.pointer, entropies: nil
+        logProbabilities: logProbabilities.pointer, entropies: nil, dropout: dropout.map { ($0, index) }
       ) { pass in
         for target in pass.targets {
           slopes.pointer[target.number] = slope(target.number, logProbabilities.pointer[target.number])

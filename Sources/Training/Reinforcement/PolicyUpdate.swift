@@ -40,10 +40,12 @@ struct PolicyUpdate {
 
   /// The gradient of the loss at the model's weights as they are, the loss, and the shares of tokens that are clipped.
   mutating func gradient(
-    _ model: AdaptedModel<Float>, temperature: Double
+    _ model: AdaptedModel<Float>, temperature: Double, dropoutPlace: [Int]
   ) -> (gradient: [Float], loss: Double, clippedLow: Double, clippedHigh: Double) {
     let (old, loss) = (old, tokenLoss)
-    let (gradient, now) = model.gradient(batch, temperature: temperature) { number, logProbability in
+    let (gradient, now) = model.gradient(
+      batch, temperature: temperature, dropoutPlace: dropoutPlace
+    ) { number, logProbability in
       Float(loss(number, logProbability, old?[number] ?? logProbability).slope)
     }
     self.old = old ?? now

@@ -4,11 +4,15 @@ extension SeededGenerator {
   /// What random numbers are for. Each purpose has its own stream, so that one never shifts another.
   package enum Stream: UInt64, Sendable {
     case adapterStart = 1, problems, samples, heldOut, retention, evaluation, modelStart, curriculum, shuffle
+    case dropout, sharedTensors
   }
 
   /// The generator of one purpose at one place, such as a seed, a step and a number: the same numbers whatever was drawn before,
   /// in whatever order places are visited, on however many threads.
-  package init(stream: Stream, _ place: Int...) {
+  package init(stream: Stream, _ place: Int...) { self.init(stream: stream, place) }
+
+  /// The same of a place that is not written out.
+  package init(stream: Stream, _ place: [Int]) {
     var state = stream.rawValue
     for part in place {
       var mixer = SeededGenerator(seed: state ^ UInt64(bitPattern: Int64(part)))

@@ -15,8 +15,11 @@ package final class Trainer {
   private let retention: Evaluation
   private let observer: any TrainingObserver
   private var optimizer: AdamW<Float>
+  private var allocator: RankAllocator<Float>?
   private var velocityMeter: VelocityMeter<Float>
   private var previousKL: Double?
+  /// The steps done before this process, nil where it begins the run.
+  private var restoredStep: Int?
 
   /// Adapts the base; nothing is trained yet.
   ///
@@ -45,7 +48,11 @@ package final class Trainer {
     } catch {
       throw .start(configuration.method, "\(error)")
     }
-    optimizer = AdamW(count: model.adapters.parameters.count, options: configuration.optimizer)
+    var options = configuration.optimizer
+    options.convention = configuration.method.trained!.optimizer
+    optimizer = AdamW(
+      count: model.adapters.parameters.count, options: options, groups: model.adapters.parameterGroups)
+    allocator = model.adapters.allocator(stepCount: configuration.updateCount)
     try Self.checkStart(model.adapters, base)
   }
 }
@@ -60,13 +67,33 @@ extension Trainer {
     guard length <= base.configuration.maximumLength else {
       throw .tooLong(task: task.name, length: length, maximum: base.configuration.maximumLength)
     }
-    let targets = base.layout.linearEntries.filter { entry in
-      configuration.targets.contains { entry.module.hasSuffix("." + $0) }
+    guard let trained = configuration.method.trained else { throw .notTrained(configuration.method) }
+    let entries = AdapterSet<Float>.entries(
+      of: configuration.method, targets: configuration.targets, in: base.layout)
+    guard !entries.isEmpty else {
+      throw .noTargets(configuration.targets ?? [], layers: layerNames(trained.layers))
     }
-    guard !targets.isEmpty else { throw .noTargets(configuration.targets) }
-    if configuration.method == .full { return }
-    for entry in targets where configuration.adapter.rank > entry.shape.min()! {
-      throw .rankTooLarge(rank: configuration.adapter.rank, module: entry.module, maximum: entry.shape.min()!)
+    guard trained.hasDropout || configuration.adapter.dropout == 0 else { throw .noDropout(configuration.method) }
+    if let allocation = trained.allocation(configuration.resolvedAdapter) {
+      let fixed = allocation.initialSteps + allocation.finalSteps
+      guard fixed < configuration.updateCount else {
+        throw .noAllocation(fixed: fixed, steps: configuration.updateCount)
+      }
+    }
+    for entry in entries {
+      let options = configuration.resolvedAdapter.at(entry.module)
+      let rank = trained.startRank(options)
+      guard let most = trained.largestRank(rows: entry.shape[0], columns: entry.shape.last!), rank > most else {
+        continue
+      }
+      throw .rankTooLarge(rank: rank, module: entry.module, maximum: most)
+    }
+  }
+
+  private static func layerNames(_ layers: AdaptedLayers) -> [String] {
+    switch layers {
+    case .linear: AdapterMethod.linearLayers
+    case .norms: ["input_layernorm", "post_attention_layernorm", "norm"]
     }
   }
 
@@ -100,11 +127,8 @@ extension Trainer {
   ///
   /// - Throws: `TrainingError` where a problem does not fit the base's vocabulary; what the observer throws.
   package func run(shouldStop: () -> Bool = { false }) throws -> Ending {
-    try observer.didStart(model.adapters.snapshot(step: 0))
-    var first = TrainingRecord(step: 0)
-    try evaluate(&first)
-    try observer.didFinish(first)
-    for step in stride(from: 1, through: configuration.steps, by: 1) {
+    if restoredStep == nil { try begin() }
+    for step in stride(from: (restoredStep ?? 0) + 1, through: configuration.steps, by: 1) {
       let began = Date()
       var record = TrainingRecord(step: step)
       record["learning_rate"] = configuration.learningRate(at: step)
@@ -116,12 +140,53 @@ extension Trainer {
       try observer.didFinish(record)
       if isCheckpoint {
         velocityMeter.refreshFrames(model)
+        try observer.willReachCheckpoint(state(after: step))
         try observer.didReachCheckpoint(model.adapters.snapshot(step: step))
       }
       if directive == .stop { return .stoppedByObserver(step: step) }
       if isLast, step < configuration.steps { return .interrupted(step: step) }
     }
     return .finished
+  }
+
+  private func begin() throws {
+    try observer.didStart(model.adapters.snapshot(step: 0))
+    var first = TrainingRecord(step: 0)
+    try evaluate(&first)
+    try observer.didFinish(first)
+  }
+
+  private func state(after step: Int) -> TrainingState {
+    TrainingState(step: step, optimizer: optimizer.state, allocator: allocator?.state, previousKL: previousKL)
+  }
+
+  /// Goes back to a checkpoint of this run; `run` then goes on behind it.
+  ///
+  /// - Parameter initial: the run's adapter at step 0.
+  /// - Throws: `TrainingError` where they do not fit the configuration, or where this machine computes another start.
+  package func restore(
+    _ state: TrainingState, from snapshot: AdapterSnapshot, initial: AdapterSnapshot
+  ) throws(TrainingError) {
+    let start = model.adapters.snapshot(step: 0)
+    if let path = initial.modules.keys.first(where: { initial.modules[$0] != start.modules[$0] }) {
+      throw .otherStart(module: path)
+    }
+    let count = model.adapters.parameters.count
+    let counts =
+      [state.optimizer.first.count, state.optimizer.second.count]
+      + (state.allocator.map { [$0.importance.count, $0.uncertainty.count] } ?? [])
+    guard counts.allSatisfy({ $0 == count }), (state.allocator == nil) == (allocator == nil) else {
+      throw .otherState("\(count) numbers for each moment, found \(counts)")
+    }
+    if let tensor = model.adapters.restore(snapshot) {
+      throw .otherState("the tensor \(tensor), found none of its shape")
+    }
+    optimizer.state = state.optimizer
+    if let kept = state.allocator { allocator?.state = kept }
+    previousKL = state.previousKL
+    restoredStep = state.step
+    model.refresh()
+    velocityMeter.restart(model)
   }
 
   private func evaluate(_ record: inout TrainingRecord) throws(TrainingError) {
@@ -153,14 +218,24 @@ extension Trainer {
   }
 
   /// Clips the gradient and moves the adapters against it; a gradient that is not finite moves nothing. Returns its norm.
-  private func move(against gradient: [Float], at step: Int) -> Double {
+  ///
+  /// - Parameter update: among those of the step, from 0.
+  private func move(against gradient: [Float], at step: Int, update: Int = 0) -> Double {
     var gradient = gradient
+    allocator?.addOrthogonality(model.adapters.parameters, to: &gradient)
     let norm = clipNorm(of: &gradient, to: configuration.maximumGradientNorm)
     guard norm.isFinite else { return norm }
+    let clipped = gradient
+    model.adapters.precondition(&gradient)
     optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: configuration.learningRate(at: step))
+    allocator?.allocate(
+      &model.adapters.parameters, gradient: clipped, step: (step - 1) * configuration.updatesPerRollout + update + 1)
     model.refresh()
     return norm
   }
+
+  /// What the masks of the adapters' dropout depend on.
+  private func dropoutPlace(_ step: Int, _ update: Int) -> [Int] { [configuration.seed, step, update] }
 }
 
 // MARK: - Reinforcement
@@ -180,12 +255,13 @@ extension Trainer {
       return
     }
     var (losses, norms, low, high) = ([Double](), [Double](), [Double](), [Double]())
-    for _ in 0..<configuration.updatesPerRollout {
-      let (gradient, loss, clippedLow, clippedHigh) = update.gradient(model, temperature: configuration.temperature)
+    for number in 0..<configuration.updatesPerRollout {
+      let (gradient, loss, clippedLow, clippedHigh) = update.gradient(
+        model, temperature: configuration.temperature, dropoutPlace: dropoutPlace(step, number))
       losses.append(loss)
       low.append(clippedLow)
       high.append(clippedHigh)
-      norms.append(move(against: gradient, at: step))
+      norms.append(move(against: gradient, at: step, update: number))
     }
     record["loss"] = mean(losses)
     record["grad_norm"] = mean(norms)
@@ -243,7 +319,8 @@ extension Trainer {
       throw .tokenization(error)
     }
     let slope = -1 / Float(batch.tokenCount)
-    let (gradient, logProbabilities) = model.gradient(batch, slope: { _, _ in slope })
+    let (gradient, logProbabilities) = model.gradient(
+      batch, dropoutPlace: dropoutPlace(step, 0), slope: { _, _ in slope })
     record["loss"] = -mean(logProbabilities.map(Double.init))
     record["grad_norm"] = move(against: gradient, at: step)
   }

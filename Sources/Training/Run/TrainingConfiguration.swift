@@ -1,5 +1,4 @@
 import Adapters
-import Weights
 
 /// What a training run does; together with the base it decides every number of the run. The one owner of the defaults.
 package struct TrainingConfiguration: Equatable, Sendable {
@@ -14,8 +13,8 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var base = TrainingConfiguration.embeddedBase
   package var method = AdapterMethod.lora
   package var adapter = AdapterOptions()
-  /// The ends of the names of the linear layers that are adapted.
-  package var targets = AdapterSet<Float>.allTargets
+  /// The ends of the names of the layers that are adapted; nil for the method's own choice.
+  package var targets: [String]?
   package var learningRate = 1e-3
   /// The rate rises linearly over so many steps, and is constant from then on.
   package var warmupSteps = 0
@@ -71,24 +70,9 @@ extension TrainingConfiguration {
     step < warmupSteps ? learningRate * Double(step) / Double(warmupSteps) : learningRate
   }
 
-  /// The configuration with the names of the command line, for the run's record.
-  package var json: JSONValue {
-    [
-      "base": .string(base), "method": .string(method.rawValue), "rank": .integer(adapter.rank),
-      "alpha": .number(adapter.alpha),
-      "pissa_iterations": adapter.pissaIterations.map(JSONValue.integer) ?? .null,
-      "targets": .array(targets.map(JSONValue.string)), "learning_rate": .number(learningRate),
-      "warmup_steps": .integer(warmupSteps),
-      "steps": .integer(steps), "seed": .integer(seed), "task": .string(task),
-      "objective": .string(objective.rawValue), "prompts": .integer(prompts), "group_size": .integer(groupSize),
-      "updates_per_rollout": .integer(updatesPerRollout), "temperature": .number(temperature),
-      "clip_low": .number(policyLoss.clipLow), "clip_high": .number(policyLoss.clipHigh),
-      "kl_coefficient": .number(policyLoss.klCoefficient), "beta1": .number(optimizer.beta1),
-      "beta2": .number(optimizer.beta2), "epsilon": .number(optimizer.epsilon),
-      "weight_decay": .number(optimizer.weightDecay), "maximum_gradient_norm": .number(maximumGradientNorm),
-      "checkpoint_every": .integer(checkpointEvery), "held_out": .integer(heldOutCount),
-      "retention": .integer(retentionCount), "measures_kl": .bool(telemetry.measuresKL),
-      "measures_velocity": .bool(telemetry.measuresVelocity),
-    ]
-  }
+  /// Optimiser steps of the whole run, where each rollout has something to teach.
+  package var updateCount: Int { steps * updatesPerRollout }
+
+  /// The adapter's options with nothing left to defaults of the method.
+  package var resolvedAdapter: ResolvedAdapterOptions { adapter.resolved(for: method) }
 }

@@ -8,9 +8,17 @@ package enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible 
   case tokenization(TokenizationError)
   /// Prompt and response together are longer than the base was made for.
   case tooLong(task: String, length: Int, maximum: Int)
-  case noTargets([String])
+  case noTargets([String], layers: [String])
+  case notTrained(AdapterMethod)
+  case noDropout(AdapterMethod)
+  /// The steps with a fixed budget are all that there are.
+  case noAllocation(fixed: Int, steps: Int)
   case rankTooLarge(rank: Int, module: String, maximum: Int)
   case start(AdapterMethod, String)
+  /// A run cannot go on: its start, computed again, is another.
+  case otherStart(module: String)
+  /// A run cannot go on: what was kept does not fit. What was expected, and what was found.
+  case otherState(String)
   /// W_eff(0) differs from W₀ by more than rounding.
   case startIsOff(AdapterMethod, module: String, distance: Double)
 
@@ -23,12 +31,22 @@ package enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible 
     case .tokenization(let error): "\(error)"
     case .tooLong(let task, let length, let maximum):
       "\(task) needs sequences of \(length) tokens; the base is made for \(maximum)"
-    case .noTargets(let targets):
-      "expected linear layers named \(targets.joined(separator: " or ")), found none. There are "
-        + AdapterSet<Float>.allTargets.joined(separator: ", ")
+    case .noTargets(let targets, let layers):
+      "expected layers named \(targets.joined(separator: " or ")), found none that the method adapts. There are "
+        + layers.joined(separator: ", ")
+    case .notTrained(let method):
+      "\(method.rawValue) is not trained, only read. Expected one of "
+        + AdapterMethod.trainable.map(\.rawValue).joined(separator: ", ")
+    case .noDropout(let method): "\(method.rawValue) has no input to drop out: expected a dropout of 0"
+    case .noAllocation(let fixed, let steps):
+      "expected steps between AdaLoRA's initial and final ones, found \(fixed) of these and \(steps) updates in all"
     case .rankTooLarge(let rank, let module, let maximum):
       "expected a rank of at most \(maximum), the smaller dimension of \(module), found \(rank)"
     case .start(let method, let reason): "the start of \(method.rawValue) cannot be computed: \(reason)"
+    case .otherStart(let module):
+      "the start of \(module), computed again, differs from the recorded one, so that the run would not go on as it began. "
+        + "Resume it on a machine of the kind that began it"
+    case .otherState(let what): "the run cannot go on: expected \(what)"
     case .startIsOff(let method, let module, let distance):
       "\(method.rawValue) starts \(distance)·‖W₀‖ away from the base at \(module), more than the rounding of Float32 explains"
     }

@@ -12,6 +12,9 @@ package protocol TrainingObserver: AnyObject {
   /// At the end of each step.
   func didFinish(_ record: TrainingRecord) throws(FileError)
 
+  /// Just before every checkpoint: what going on from it needs.
+  func willReachCheckpoint(_ state: TrainingState) throws(FileError)
+
   /// At every checkpoint, behind the step's record.
   func didReachCheckpoint(_ snapshot: AdapterSnapshot) throws(FileError)
 }
@@ -27,5 +30,6 @@ extension TrainingObserver {
   package func didStart(_ start: AdapterSnapshot) throws(FileError) {}
   package func didUpdate(step: Int, velocity: UpdateVelocity) throws(FileError) -> TrainingDirective { .goOn }
   package func didFinish(_ record: TrainingRecord) throws(FileError) {}
+  package func willReachCheckpoint(_ state: TrainingState) throws(FileError) {}
   package func didReachCheckpoint(_ snapshot: AdapterSnapshot) throws(FileError) {}
 }

@@ -49,10 +49,21 @@ struct VelocityMeter<S: TransformerScalar> {
     refreshFrames(model)
   }
 
+  /// Measures from the weights as they are now.
+  mutating func restart(_ model: AdaptedModel<S>) {
+    before = model.adapters.parameters
+    refreshFrames(model)
+  }
+
   /// Takes the frames anew from the weights as they are now.
   mutating func refreshFrames(_ model: AdaptedModel<S>) {
-    let rank = model.adapters.method == .full ? nil : model.adapters.options.rank
-    frames = model.adapters.modules.map { Self.frame(model.effectiveWeight(of: $0), rank: rank) }
+    let adapters = model.adapters
+    let trained = adapters.method.trained!
+    let rank = trained.isRanked ? trained.startRank(adapters.options) : nil
+    // A norm has no spectrum.
+    frames = adapters.modules.map {
+      $0.number == nil ? nil : Self.frame(model.effectiveWeight(of: $0), rank: rank)
+    }
   }
 
   private static func frame(_ weight: Matrix<Double>, rank: Int?) -> Frame? {

@@ -66,8 +66,8 @@ package struct Pretraining {
     shouldStop: () -> Bool = { false }, report: (Progress) -> Void = { _ in }
   ) throws(TokenizationError) -> PretrainedModel? {
     var parameters = start()
-    let matrices = layout.entries.filter { $0.shape.count > 1 }.map(\.range)
-    var optimizer = AdamW<Float>(count: layout.count, options: configuration.optimizer, decaying: matrices)
+    let groups = layout.entries.map { ParameterGroup(range: $0.range, decays: $0.shape.count > 1) }
+    var optimizer = AdamW<Float>(count: layout.count, options: configuration.optimizer, groups: groups)
     for step in 1...configuration.steps {
       if shouldStop() { return nil }
       var generator = SeededGenerator(stream: .curriculum, configuration.seed, step)

@@ -1,0 +1,98 @@
+import ArgumentParser
+import Training
+
+private let defaults = TrainingConfiguration()
+
+/// How to train, as options of the command line. What is not given is left as it is.
+struct TrainingArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The learning rate of AdamW, constant behind the warm-up (default: \(defaults.learningRate)).", valueName: "rate")
+  )
+  var learningRate: Double?
+
+  @Option(
+    help: ArgumentHelp("Steps over which the learning rate rises (default: \(defaults.warmupSteps)).", valueName: "n"))
+  var warmupSteps: Int?
+
+  @Option(help: ArgumentHelp("Training steps (default: \(defaults.steps)).", valueName: "n"))
+  var steps: Int?
+
+  @Option(help: "Seed of all random numbers (default: \(defaults.seed)).")
+  var seed: Int?
+
+  @Option(help: "The task (default: \(defaults.task)).")
+  var task: TaskName?
+
+  @Option(help: "What is optimised (default: \(defaults.objective.rawValue)).")
+  var objective: TrainingConfiguration.Objective?
+
+  @Option(help: ArgumentHelp("Prompts a step (default: \(defaults.prompts)).", valueName: "n"))
+  var prompts: Int?
+
+  @Option(help: ArgumentHelp("Completions a prompt (default: \(defaults.groupSize)).", valueName: "n"))
+  var groupSize: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Optimiser steps on each rollout; clipping acts from the second on (default: \(defaults.updatesPerRollout)).",
+      valueName: "n"))
+  var updatesPerRollout: Int?
+
+  @Option(help: ArgumentHelp("Sampling temperature (default: \(defaults.temperature)).", valueName: "t"))
+  var temperature: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "β of the KL penalty to the base (default: \(defaults.policyLoss.klCoefficient)).", valueName: "beta"))
+  var klCoefficient: Double?
+
+  @Option(help: ArgumentHelp("Weight decay of AdamW (default: \(defaults.optimizer.weightDecay)).", valueName: "w"))
+  var weightDecay: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "A checkpoint, with accuracy and retention, every so many steps (default: \(defaults.checkpointEvery)).",
+      valueName: "n"))
+  var checkpointEvery: Int?
+
+  func apply(to configuration: inout TrainingConfiguration) {
+    if let learningRate { configuration.learningRate = learningRate }
+    if let warmupSteps { configuration.warmupSteps = warmupSteps }
+    if let steps { configuration.steps = steps }
+    if let seed { configuration.seed = seed }
+    if let task { configuration.task = task.name }
+    if let objective { configuration.objective = objective }
+    if let prompts { configuration.prompts = prompts }
+    if let groupSize { configuration.groupSize = groupSize }
+    if let updatesPerRollout { configuration.updatesPerRollout = updatesPerRollout }
+    if let temperature { configuration.temperature = temperature }
+    if let klCoefficient { configuration.policyLoss.klCoefficient = klCoefficient }
+    if let weightDecay { configuration.optimizer.weightDecay = weightDecay }
+    if let checkpointEvery { configuration.checkpointEvery = checkpointEvery }
+  }
+}
+
+extension TrainingConfiguration.Objective: ExpressibleByArgument {}
+
+extension TrainingConfiguration {
+  /// Throws where a value is out of its range, by the name of its option.
+  func validate() throws {
+    guard let (name, problem) = problem else { return }
+    throw ValidationError("--\(name.replacing("_", with: "-")) \(problem)")
+  }
+}
+
+/// The built-in tasks.
+struct TaskName: ExpressibleByArgument {
+  let name: String
+
+  init(name: String) { self.name = name }
+
+  init?(argument: String) {
+    guard TaskRegistry.task(named: argument) != nil else { return nil }
+    self.init(name: argument)
+  }
+
+  static var allValueStrings: [String] { TaskRegistry.all.map(\.name) }
+}

@@ -1,0 +1,55 @@
+import Adapters
+import OrderedCollections
+
+extension TrainingConfiguration {
+  /// The first member whose value is out of its range, and what is wrong with it; nil where there is none.
+  ///
+  /// What depends on the base is checked when training begins.
+  package var problem: (name: String, problem: String)? {
+    for (name, value) in counts where value < 1 { return (name, "must be at least 1, found \(value)") }
+    for (name, value) in positiveNumbers where !(value > 0 && value.isFinite) {
+      return (name, "must be a positive number, found \(value)")
+    }
+    for (name, value) in otherNumbers where !(value >= 0 && value.isFinite) {
+      return (name, "must be 0 or a positive number, found \(value)")
+    }
+    for (name, value) in otherCounts where value < 0 { return (name, "must be at least 0, found \(value)") }
+    if !(0..<1).contains(adapter.dropout) {
+      return ("dropout", "must be at least 0 and below 1, found \(adapter.dropout)")
+    }
+    if objective == .grpo, groupSize < 2 {
+      return ("group_size", "must be at least 2 for grpo, which compares completions, found \(groupSize)")
+    }
+    return nil
+  }
+
+  private var counts: [(name: String, value: Int)] {
+    [
+      ("rank", adapter.rank ?? 1), ("adalora_initial_rank", adapter.adalora.initialRank ?? 1),
+      ("adalora_interval", adapter.adalora.interval), ("steps", steps), ("prompts", prompts),
+      ("group_size", groupSize), ("updates_per_rollout", updatesPerRollout), ("checkpoint_every", checkpointEvery),
+      ("held_out", heldOutCount), ("retention", retentionCount),
+    ] + adapter.rankPattern.values.map { ("rank_pattern", $0) }
+  }
+
+  private var otherCounts: [(name: String, value: Int)] {
+    [
+      ("pissa_niter", adapter.pissaIterations ?? 0), ("warmup_steps", warmupSteps),
+      ("adalora_initial_steps", adapter.adalora.initialSteps), ("adalora_final_steps", adapter.adalora.finalSteps),
+    ]
+  }
+
+  private var positiveNumbers: [(name: String, value: Double)] {
+    [
+      ("alpha", adapter.alpha ?? 1), ("lora_plus_ratio", adapter.rateRatio), ("learning_rate", learningRate),
+      ("temperature", temperature), ("maximum_gradient_norm", maximumGradientNorm),
+    ] + adapter.alphaPattern.values.map { ("alpha_pattern", $0) }
+  }
+
+  private var otherNumbers: [(name: String, value: Double)] {
+    [
+      ("kl_coefficient", policyLoss.klCoefficient), ("weight_decay", optimizer.weightDecay),
+      ("adalora_orthogonality", adapter.adalora.orthogonality),
+    ]
+  }
+}

@@ -1,0 +1,22 @@
+import Adapters
+
+/// What a run has to remember beside its adapters to go on as if it had never stopped.
+///
+/// Random numbers are no part of it: each is drawn from a stream of its seed, step and purpose.
+package struct TrainingState: Equatable, Sendable {
+  /// The steps done.
+  package var step: Int
+  package var optimizer: AdamW<Float>.State
+  package var allocator: RankAllocator<Float>.State?
+  /// The KL divergence of the last step, which the next one's increment refers to.
+  package var previousKL: Double?
+
+  package init(
+    step: Int, optimizer: AdamW<Float>.State, allocator: RankAllocator<Float>.State? = nil, previousKL: Double? = nil
+  ) {
+    self.step = step
+    self.optimizer = optimizer
+    self.allocator = allocator
+    self.previousKL = previousKL
+  }
+}
