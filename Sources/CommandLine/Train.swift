@@ -46,9 +46,17 @@ struct Train: ParsableCommand {
   func validate() throws {
     if out.isEmpty { throw ValidationError("--out must name a folder, found an empty text") }
     if base?.isEmpty == true { throw ValidationError("--base must name a folder, found an empty text") }
-    var configuration = TrainingConfiguration()
+    // What a configuration file says comes first, and is not read here.
+    if config == nil, !resume { _ = try layered(over: TrainingConfiguration()) }
+  }
+
+  /// What the command line says over the given configuration.
+  private func layered(over given: TrainingConfiguration) throws -> TrainingConfiguration {
+    var configuration = given
     try apply(to: &configuration)
+    try adapter.requireOptions(of: configuration.method)
     try configuration.validate()
+    return configuration
   }
 
   /// Sets what the command line says.
@@ -61,8 +69,7 @@ struct Train: ParsableCommand {
   func run() throws {
     var configuration = TrainingConfiguration()
     if let config { try configuration.take(file: config) }
-    try apply(to: &configuration)
-    try configuration.validate()
+    configuration = try layered(over: configuration)
     let session = try resume ? resumed(configuration) : TrainingSession(configuration, out: out, threads: threads.count)
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
@@ -84,7 +91,7 @@ struct Train: ParsableCommand {
     let recorded = try TrainingSession.configuration(ofRun: out)
     var asked = recorded
     if let config { try asked.take(file: config) }
-    try apply(to: &asked)
+    asked = try layered(over: asked)
     if let name = asked.differences(from: recorded).first {
       throw ValidationError(
         "the run in \(out) was begun with another --\(name.replacing("_", with: "-")). Leave it out to go on with that "

@@ -220,13 +220,17 @@ extension Trainer {
   /// Clips the gradient and moves the adapters against it; a gradient that is not finite moves nothing. Returns its norm.
   ///
   /// - Parameter update: among those of the step, from 0.
-  private func move(against gradient: [Float], at step: Int, update: Int = 0) -> Double {
+  private func move(against gradient: [Float], at step: Int, update: Int = 0) throws(TrainingError) -> Double {
     var gradient = gradient
     allocator?.addOrthogonality(model.adapters.parameters, to: &gradient)
     let norm = clipNorm(of: &gradient, to: configuration.maximumGradientNorm)
     guard norm.isFinite else { return norm }
     let clipped = gradient
-    model.adapters.precondition(&gradient)
+    do {
+      try model.adapters.precondition(&gradient)
+    } catch {
+      throw .step(configuration.method, "\(error)")
+    }
     optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: configuration.learningRate(at: step))
     allocator?.allocate(
       &model.adapters.parameters, gradient: clipped, step: (step - 1) * configuration.updatesPerRollout + update + 1)
@@ -261,7 +265,7 @@ extension Trainer {
       losses.append(loss)
       low.append(clippedLow)
       high.append(clippedHigh)
-      norms.append(move(against: gradient, at: step, update: number))
+      norms.append(try move(against: gradient, at: step, update: number))
     }
     record["loss"] = mean(losses)
     record["grad_norm"] = mean(norms)
@@ -322,7 +326,7 @@ extension Trainer {
     let (gradient, logProbabilities) = model.gradient(
       batch, dropoutPlace: dropoutPlace(step, 0), slope: { _, _ in slope })
     record["loss"] = -mean(logProbabilities.map(Double.init))
-    record["grad_norm"] = move(against: gradient, at: step)
+    record["grad_norm"] = try move(against: gradient, at: step)
   }
 }
 
