@@ -26,6 +26,7 @@ struct Train: ParsableCommand {
   var base: String?
 
   @OptionGroup(title: "Method") var adapter: AdapterArguments
+  @OptionGroup(title: "Task") var task: TaskArguments
   @OptionGroup(title: "Training") var training: TrainingArguments
   @OptionGroup var threads: ThreadOptions
 
@@ -41,6 +42,7 @@ struct Train: ParsableCommand {
     var configuration = TrainingConfiguration()
     if let base { configuration.base = URL(fileURLWithPath: base).standardizedFileURL.path }
     adapter.apply(to: &configuration)
+    task.apply(to: &configuration)
     training.apply(to: &configuration)
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
@@ -118,9 +120,6 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: "Seed of all random numbers.")
   var seed = TrainingConfiguration().seed
 
-  @Option(help: "The task.")
-  var task: TaskName = .init(name: TrainingConfiguration().task)
-
   @Option(help: "What is optimised.")
   var objective = TrainingConfiguration().objective
 
@@ -168,7 +167,7 @@ struct TrainingArguments: ParsableArguments {
   func apply(to configuration: inout TrainingConfiguration) {
     (configuration.learningRate, configuration.warmupSteps) = (learningRate, warmupSteps)
     (configuration.steps, configuration.seed) = (steps, seed)
-    (configuration.task, configuration.objective) = (task.name, objective)
+    configuration.objective = objective
     (configuration.prompts, configuration.groupSize) = (prompts, groupSize)
     configuration.updatesPerRollout = updatesPerRollout
     configuration.temperature = temperature
@@ -193,19 +192,4 @@ struct TrainableMethod: ExpressibleByArgument {
 
   var defaultValueDescription: String { method.rawValue }
   static var allValueStrings: [String] { AdapterMethod.trainable.map(\.rawValue) }
-}
-
-/// The built-in tasks.
-struct TaskName: ExpressibleByArgument {
-  let name: String
-
-  init(name: String) { self.name = name }
-
-  init?(argument: String) {
-    guard TaskRegistry.task(named: argument) != nil else { return nil }
-    self.init(name: argument)
-  }
-
-  var defaultValueDescription: String { name }
-  static var allValueStrings: [String] { TaskRegistry.all.map(\.name) }
 }

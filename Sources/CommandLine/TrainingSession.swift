@@ -19,11 +19,13 @@ struct TrainingSession {
   func run(report: @escaping (TrainingRecord) -> Void) throws -> Trainer.Ending {
     let folder = try BaseLocation.folder(for: configuration.base)
     let base = try PretrainedModel(path: folder)
+    var configuration = configuration
+    let task = try configuration.openTask(for: base)
     let identity = RunIdentity(
       configuration, baseID: try BaseIdentity.sha256(of: BaseModel(path: folder)),
       createdBy: "spectroscope \(programVersion)")
     let recorder = RunRecorder(path: out, identity: identity, report: report)
-    let trainer = try Trainer(configuration, base: base, threads: threads, observer: recorder)
+    let trainer = try Trainer(configuration, base: base, task: task, threads: threads, observer: recorder)
     return try trainer.run { Interruption.isWished }
   }
 }

@@ -21,8 +21,12 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var warmupSteps = 0
   package var steps = 60
   package var seed = 0
-  /// The name of the task.
+  /// The name of the task, or the path of a file of questions.
   package var task = TwoStepArithmetic().name
+  /// How a file of questions is used; without meaning for a task that is built in.
+  package var questions = QuestionOptions()
+  /// The SHA-256 of the file of questions, once it is opened; nil for a task that is built in.
+  package var taskSHA256: String?
   package var objective = Objective.grpo
   /// Prompts a step.
   package var prompts = 16
@@ -80,6 +84,10 @@ extension TrainingConfiguration {
       "targets": .array(targets.map(JSONValue.string)), "learning_rate": .number(learningRate),
       "warmup_steps": .integer(warmupSteps),
       "steps": .integer(steps), "seed": .integer(seed), "task": .string(task),
+      "task_sha256": taskSHA256.map(JSONValue.string) ?? .null,
+      "verifier": ofFile(.string(questions.verifier.kind.rawValue)),
+      "tolerance": ofFile(.number(questions.verifier.tolerance)),
+      "test_share": ofFile(.number(questions.testShare)),
       "objective": .string(objective.rawValue), "prompts": .integer(prompts), "group_size": .integer(groupSize),
       "updates_per_rollout": .integer(updatesPerRollout), "temperature": .number(temperature),
       "clip_low": .number(policyLoss.clipLow), "clip_high": .number(policyLoss.clipHigh),
