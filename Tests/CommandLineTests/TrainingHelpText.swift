@@ -14,9 +14,9 @@ enum TrainingHelpText {
                               counting:2, counting:3, modular-sums, modular-sums:2,
                               modular-sums:3, arrow-chains, arrow-chains:2,
                               arrow-chains:3; default: two-step-arithmetic)
-      --verifier <verifier>   How responses are held against a file's answers; exact
-                              unless it is said. (values: exact, integer, numeric,
-                              boxed)
+      --verifier <verifier>   How responses are held against a file's answers;
+                              exact unless it is said. (values: exact, integer,
+                              numeric, boxed)
       --tolerance <t>         How far a number may lie from the answer, relative to
                               it beyond 1, with numeric and boxed (default: 1e-06).
       --test-share <share>    The share of a file's questions that are held out of

@@ -175,8 +175,8 @@ extension QuestionTaskTests {
   }
 
   @Test func whatDoesNotFitABaseIsNamed() throws {
-    func problem(_ lines: [String], maximum: Int = 20, _ kind: AnswerVerifier.Kind = .exact) throws -> String {
-      let task = try task([Self.line("1+1=", "2")] + lines, kind)
+    func problem(_ lines: [String], maximum: Int = 20) throws -> String {
+      let task = try task([Self.line("1+1=", "2")] + lines)
       let error = #expect(throws: FileError.self) { try task.check(.tasks, maximumLength: maximum) }
       #expect(error?.object == "line 2" && error?.kind == .badContent)
       return error?.problem ?? ""
@@ -184,7 +184,6 @@ extension QuestionTaskTests {
     let vocabulary = #"of the base's characters "_0123456789+-*=>;:RSCabcdefgh", found"#
     #expect(try problem([Self.line("1+x=", "2")]) == #"expected a question \#(vocabulary) "x" at position 2 of "1+x=""#)
     #expect(try problem([Self.line("1-1=", "O")]) == #"expected an answer \#(vocabulary) "O" at position 0 of "O""#)
-    #expect(try problem([Self.line("1-1=", "0")], .boxed).contains(#""\" at position 0 of "\boxed{0}""#))
     #expect(
       try problem([Self.line("1-1=", "0;0")])
         == #"expected an answer without ";", which ends a response of this base, found one"#)
@@ -195,6 +194,14 @@ extension QuestionTaskTests {
       try problem([Self.line("1+1+1+1=", "4"), Self.line("5+5=", "10")], maximum: 10)
         == "expected at most 10 tokens, for which the base is made, found 11 in the question and the longest answer of the file "
         + "with its end")
+  }
+
+  /// The box is a part of what the model has to write.
+  @Test func aBaseWithoutBracesCannotWriteBoxes() throws {
+    let task = try task(Self.sums, .boxed)
+    let error = #expect(throws: FileError.self) { try task.check(.tasks, maximumLength: 99) }
+    #expect(error?.object == "line 1")
+    #expect(error?.problem.hasSuffix(#"found "\" at position 0 of "\boxed{17}""#) == true, "\(error?.problem ?? "")")
   }
 
   @Test func whatFitsIsAccepted() throws {
