@@ -2,10 +2,26 @@
 enum TrainingHelpText {
   static let trainUsage = "spectroscope train [<options>] --out <dir>"
   static let demoUsage = "spectroscope demo [--out <dir>] [--threads <n>] [--quiet]"
-  static let pretrainUsage =
-    "spectroscope pretrain --out <dir> [--steps <n>] [--batch-size <n>] [--learning-rate <rate>] [--hidden-size <n>] "
-    + "[--intermediate-size <n>] [--layers <n>] [--heads <n>] [--key-value-heads <n>] [--seed <seed>] [--threads <n>] "
-    + "[--quiet]"
+  static let pretrainUsage = "spectroscope pretrain [<options>] --out <dir>"
+
+  /// Which task, in both commands that take one.
+  private static let task = """
+    TASK:
+      --task <task>           The task: a built-in one, or the path of a file of
+                              questions, which ends in .jsonl or has a slash: one
+                              JSON object a line with question and answer. (values:
+                              two-step-arithmetic, string-operations, counting,
+                              counting:2, counting:3, modular-sums, modular-sums:2,
+                              modular-sums:3, arrow-chains, arrow-chains:2,
+                              arrow-chains:3; default: two-step-arithmetic)
+      --verifier <verifier>   How responses are held against a file's answers;
+                              exact unless it is said. (values: exact, integer,
+                              numeric, boxed)
+      --tolerance <t>         How far a number may lie from the answer, relative to
+                              it beyond 1, with numeric and boxed (default: 1e-06).
+      --test-share <share>    The share of a file's questions that are held out of
+                              training, by their texts (default: 0.2).
+    """
 
   static let demo = """
     OVERVIEW: Trains a healthy run and a collapsing one, and sets them side by
@@ -84,6 +100,8 @@ enum TrainingHelpText {
                               svd: the singular values that they begin with
                               (default: top). (values: top, middle, bottom, unit)
 
+    \(task)
+
     TRAINING:
       --learning-rate <rate>  The learning rate of AdamW, constant behind the
                               warm-up (default: 0.001).
@@ -125,12 +143,15 @@ enum TrainingHelpText {
   static let pretrain = """
     OVERVIEW: Makes a small base model by supervised learning.
 
-    A decoder of the Qwen2 family learns short string tasks and arithmetic, the
-    two-step arithmetic only by half, from which reinforcement learning can go on.
-    Writes a Hugging Face folder that transformers loads. With its defaults it
-    makes the base that is a part of this program.
+    A decoder of the Qwen2 family learns short string tasks, sums and products, and
+    the task only by half, from which reinforcement learning can go on; or it
+    learns the answers of a file of questions, with the characters of the file as
+    its vocabulary. Writes a Hugging Face folder that transformers loads. With its
+    defaults it makes the base that is a part of this program.
 
     USAGE: \(pretrainUsage)
+
+    \(task)
 
     OPTIONS:
       --out <dir>             The folder to write.
