@@ -11,8 +11,8 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fine-tunes a small base model with one method and writes a run folder.",
     discussion: """
-      Group-relative policy optimisation with verifiable rewards (grpo), or supervised learning of the task's responses \
-      (sft). The run folder holds the adapters at step 0 and at every checkpoint, and what each step measured: \
+      Group-relative policy optimisation with verifiable rewards (grpo, dapo, dr-grpo), or supervised learning of the task's \
+      responses (sft). The run folder holds the adapters at step 0 and at every checkpoint, and what each step measured: \
       `spectroscope analyze` and `spectroscope export` read it. The same seed gives the same content on any number of threads.
       """)
 
@@ -121,8 +121,7 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: "The task.")
   var task: TaskName = .init(name: TrainingConfiguration().task)
 
-  @Option(help: "What is optimised.")
-  var objective = TrainingConfiguration().objective
+  @OptionGroup var objective: ObjectiveArguments
 
   @Option(help: ArgumentHelp("Prompts a step.", valueName: "n"))
   var prompts = TrainingConfiguration().prompts
@@ -135,9 +134,6 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(help: ArgumentHelp("Sampling temperature.", valueName: "t"))
   var temperature = TrainingConfiguration().temperature
-
-  @Option(help: ArgumentHelp("β of the KL penalty to the base.", valueName: "beta"))
-  var klCoefficient = TrainingConfiguration().policyLoss.klCoefficient
 
   @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "w"))
   var weightDecay = TrainingConfiguration().optimizer.weightDecay
@@ -155,30 +151,29 @@ struct TrainingArguments: ParsableArguments {
     where !(value > 0 && value.isFinite) {
       throw ValidationError("\(name) must be a positive number, found \(value)")
     }
-    for (name, value) in [("--kl-coefficient", klCoefficient), ("--weight-decay", weightDecay)]
-    where !(value >= 0 && value.isFinite) {
-      throw ValidationError("\(name) must be 0 or a positive number, found \(value)")
+    if !(weightDecay >= 0 && weightDecay.isFinite) {
+      throw ValidationError("--weight-decay must be 0 or a positive number, found \(weightDecay)")
     }
     if warmupSteps < 0 { throw ValidationError("--warmup-steps must be at least 0, found \(warmupSteps)") }
-    if objective == .grpo, groupSize < 2 {
-      throw ValidationError("--group-size must be at least 2 for grpo, which compares completions, found \(groupSize)")
+    let name = objective.objective.rawValue
+    if objective.objective.isReinforcement, groupSize < 2 {
+      throw ValidationError(
+        "--group-size must be at least 2 for \(name), which compares completions, found \(groupSize)")
     }
   }
 
   func apply(to configuration: inout TrainingConfiguration) {
     (configuration.learningRate, configuration.warmupSteps) = (learningRate, warmupSteps)
     (configuration.steps, configuration.seed) = (steps, seed)
-    (configuration.task, configuration.objective) = (task.name, objective)
+    configuration.task = task.name
+    objective.apply(to: &configuration)
     (configuration.prompts, configuration.groupSize) = (prompts, groupSize)
     configuration.updatesPerRollout = updatesPerRollout
     configuration.temperature = temperature
-    configuration.policyLoss.klCoefficient = klCoefficient
     configuration.optimizer.weightDecay = weightDecay
     configuration.checkpointEvery = checkpointEvery
   }
 }
-
-extension TrainingConfiguration.Objective: ExpressibleByArgument {}
 
 /// The methods that can be trained.
 struct TrainableMethod: ExpressibleByArgument {

@@ -33,11 +33,11 @@ enum TrainingHelpText {
     OVERVIEW: Fine-tunes a small base model with one method and writes a run
     folder.
 
-    Group-relative policy optimisation with verifiable rewards (grpo), or
-    supervised learning of the task's responses (sft). The run folder holds the
-    adapters at step 0 and at every checkpoint, and what each step measured:
-    `spectroscope analyze` and `spectroscope export` read it. The same seed gives
-    the same content on any number of threads.
+    Group-relative policy optimisation with verifiable rewards (grpo, dapo,
+    dr-grpo), or supervised learning of the task's responses (sft). The run folder
+    holds the adapters at step 0 and at every checkpoint, and what each step
+    measured: `spectroscope analyze` and `spectroscope export` read it. The same
+    seed gives the same content on any number of threads.
 
     USAGE: \(trainUsage)
 
@@ -60,14 +60,39 @@ enum TrainingHelpText {
       --seed <seed>           Seed of all random numbers. (default: 0)
       --task <task>           The task. (values: two-step-arithmetic,
                               string-operations; default: two-step-arithmetic)
-      --objective <objective> What is optimised. (values: grpo, sft; default: grpo)
+      --objective <objective> What is optimised. (values: grpo, dapo, dr-grpo, sft;
+                              default: grpo)
+      --loss-aggregation <divisor>
+                              What the sum of the tokens' losses is divided by: the
+                              number of tokens; token by token, the completion's
+                              length and the number of completions; or completions
+                              times the longest possible (default: token; dr-grpo:
+                              constant). (values: token, sequence, constant)
+      --scale-rewards <scale> The standard deviation that advantages are divided by
+                              (default: group; dr-grpo: none). (values: group,
+                              batch, none)
+      --clip-low <epsilon>    The ratio to the old policy is clipped below 1 − this
+                              (default: 0.2).
+      --clip-high <epsilon>   The ratio is clipped above 1 + this (default: 0.28;
+                              dr-grpo: 0.2).
+      --kl-coefficient <beta> β of the KL penalty to the base (default: 0).
+      --overlong <handling>   Completions that are too long: those that were cut
+                              are kept out of the loss (filter), long ones are
+                              worth less (soft), or neither (default: none; dapo:
+                              filter). (values: none, filter, soft)
+      --overlong-cache <n>    Over how many tokens below the longest possible the
+                              soft penalty rises to 1 (default: a quarter of it).
+      --dynamic-sampling/--no-dynamic-sampling
+                              Replace groups that all pass or all fail by fresh
+                              prompts (default: no; dapo: yes).
+      --most-sampling-rounds <n>
+                              How many times a step draws at most (default: 10).
       --prompts <n>           Prompts a step. (default: 16)
       --group-size <n>        Completions a prompt. (default: 8)
       --updates-per-rollout <n>
                               Optimiser steps on each rollout; clipping acts from
                               the second on. (default: 1)
       --temperature <t>       Sampling temperature. (default: 1.0)
-      --kl-coefficient <beta> β of the KL penalty to the base. (default: 0.0)
       --weight-decay <w>      Weight decay of AdamW. (default: 0.0)
       --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
                               many steps. (default: 5)

@@ -3,13 +3,6 @@ import Weights
 
 /// What a training run does; together with the base it decides every number of the run. The one owner of the defaults.
 package struct TrainingConfiguration: Equatable, Sendable {
-  package enum Objective: String, CaseIterable, Sendable {
-    /// Group-relative policy optimisation with verifiable rewards.
-    case grpo
-    /// Supervised learning of the task's responses.
-    case sft
-  }
-
   /// The folder of the base, or `embedded`.
   package var base = TrainingConfiguration.embeddedBase
   package var method = AdapterMethod.lora
@@ -23,7 +16,8 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var seed = 0
   /// The name of the task.
   package var task = TwoStepArithmetic().name
-  package var objective = Objective.grpo
+  /// Changed by `adopt`, which brings its parts along: `policyLoss`, `overlong` and `dynamicSampling`.
+  package internal(set) var objective = Objective.grpo
   /// Prompts a step.
   package var prompts = 16
   /// Completions a prompt.
@@ -32,6 +26,8 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var updatesPerRollout = 1
   package var temperature = 1.0
   package var policyLoss = PolicyLossOptions()
+  package var overlong = OverlongOptions()
+  package var dynamicSampling = DynamicSampling()
   package var optimizer = AdamWOptions()
   /// Longer gradients are scaled down to this norm.
   package var maximumGradientNorm = 1.0
@@ -82,6 +78,11 @@ extension TrainingConfiguration {
       "steps": .integer(steps), "seed": .integer(seed), "task": .string(task),
       "objective": .string(objective.rawValue), "prompts": .integer(prompts), "group_size": .integer(groupSize),
       "updates_per_rollout": .integer(updatesPerRollout), "temperature": .number(temperature),
+      "loss_aggregation": .string(policyLoss.aggregation.rawValue),
+      "scale_rewards": .string(policyLoss.rewardScale.rawValue),
+      "overlong": .string(overlong.handling.rawValue),
+      "overlong_cache": overlong.cache.map(JSONValue.integer) ?? .null,
+      "dynamic_sampling": .bool(dynamicSampling.isOn), "most_sampling_rounds": .integer(dynamicSampling.mostRounds),
       "clip_low": .number(policyLoss.clipLow), "clip_high": .number(policyLoss.clipHigh),
       "kl_coefficient": .number(policyLoss.klCoefficient), "beta1": .number(optimizer.beta1),
       "beta2": .number(optimizer.beta2), "epsilon": .number(optimizer.epsilon),

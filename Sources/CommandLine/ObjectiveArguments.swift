@@ -1,0 +1,116 @@
+import ArgumentParser
+import Training
+
+/// What is optimised, as options of the command line. What is not given is as the objective has it.
+struct ObjectiveArguments: ParsableArguments {
+  @Option(help: "What is optimised.")
+  var objective = TrainingConfiguration().objective
+
+  @Option(
+    help: ArgumentHelp(
+      "What the sum of the tokens' losses is divided by: the number of tokens; token by token, the completion's length and "
+        + "the number of completions; or completions times the longest possible (default: token; dr-grpo: constant).",
+      valueName: "divisor"))
+  var lossAggregation: PolicyLossOptions.Aggregation?
+
+  @Option(
+    help: ArgumentHelp(
+      "The standard deviation that advantages are divided by (default: group; dr-grpo: none).", valueName: "scale"))
+  var scaleRewards: PolicyLossOptions.RewardScale?
+
+  @Option(
+    help: ArgumentHelp(
+      "The ratio to the old policy is clipped below 1 − this (default: \(PolicyLossOptions().clipLow)).",
+      valueName: "epsilon"))
+  var clipLow: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The ratio is clipped above 1 + this (default: \(PolicyLossOptions().clipHigh); dr-grpo: 0.2).",
+      valueName: "epsilon"))
+  var clipHigh: Double?
+
+  @Option(help: ArgumentHelp("β of the KL penalty to the base (default: 0).", valueName: "beta"))
+  var klCoefficient: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Completions that are too long: those that were cut are kept out of the loss (filter), long ones are worth less "
+        + "(soft), or neither (default: none; dapo: filter).", valueName: "handling"))
+  var overlong: OverlongOptions.Handling?
+
+  @Option(
+    help: ArgumentHelp(
+      "Over how many tokens below the longest possible the soft penalty rises to 1 (default: a quarter of it).",
+      valueName: "n"))
+  var overlongCache: Int?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Replace groups that all pass or all fail by fresh prompts (default: no; dapo: yes).")
+  var dynamicSampling: Bool?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many times a step draws at most (default: \(DynamicSampling().mostRounds)).", valueName: "n"))
+  var mostSamplingRounds: Int?
+
+  func validate() throws {
+    if !objective.isReinforcement, let name = given.first {
+      throw ValidationError("\(name) goes with an objective that learns from rewards, found \(objective.rawValue)")
+    }
+    if let clipLow, !(clipLow >= 0 && clipLow <= 1) {
+      throw ValidationError("--clip-low must be from 0 to 1, found \(clipLow)")
+    }
+    for (name, value) in [("--clip-high", clipHigh), ("--kl-coefficient", klCoefficient)] {
+      if let value, !(value >= 0 && value.isFinite) {
+        throw ValidationError("\(name) must be 0 or a positive number, found \(value)")
+      }
+    }
+    for (name, value) in [("--overlong-cache", overlongCache), ("--most-sampling-rounds", mostSamplingRounds)] {
+      if let value, value < 1 { throw ValidationError("\(name) must be at least 1, found \(value)") }
+    }
+    let configuration = configuration
+    if overlongCache != nil, configuration.overlong.handling != .soft {
+      throw ValidationError("--overlong-cache goes with --overlong soft alone")
+    }
+    if mostSamplingRounds != nil, !configuration.dynamicSampling.isOn {
+      throw ValidationError("--most-sampling-rounds goes with --dynamic-sampling alone")
+    }
+  }
+
+  /// The names of the options that only rewards give a meaning, as far as they were given.
+  private var given: [String] {
+    [
+      ("--loss-aggregation", lossAggregation != nil), ("--scale-rewards", scaleRewards != nil),
+      ("--clip-low", clipLow != nil), ("--clip-high", clipHigh != nil), ("--kl-coefficient", klCoefficient != nil),
+      ("--overlong", overlong != nil), ("--overlong-cache", overlongCache != nil),
+      ("--dynamic-sampling", dynamicSampling == true), ("--no-dynamic-sampling", dynamicSampling == false),
+      ("--most-sampling-rounds", mostSamplingRounds != nil),
+    ].filter { $0.1 }.map { $0.0 }
+  }
+
+  private var configuration: TrainingConfiguration {
+    var configuration = TrainingConfiguration()
+    apply(to: &configuration)
+    return configuration
+  }
+
+  func apply(to configuration: inout TrainingConfiguration) {
+    configuration.adopt(objective)
+    if let lossAggregation { configuration.policyLoss.aggregation = lossAggregation }
+    if let scaleRewards { configuration.policyLoss.rewardScale = scaleRewards }
+    if let clipLow { configuration.policyLoss.clipLow = clipLow }
+    if let clipHigh { configuration.policyLoss.clipHigh = clipHigh }
+    if let klCoefficient { configuration.policyLoss.klCoefficient = klCoefficient }
+    if let overlong { configuration.overlong.handling = overlong }
+    if let overlongCache { configuration.overlong.cache = overlongCache }
+    if let dynamicSampling { configuration.dynamicSampling.isOn = dynamicSampling }
+    if let mostSamplingRounds { configuration.dynamicSampling.mostRounds = mostSamplingRounds }
+  }
+}
+
+extension TrainingConfiguration.Objective: ExpressibleByArgument {}
+extension PolicyLossOptions.Aggregation: ExpressibleByArgument {}
+extension PolicyLossOptions.RewardScale: ExpressibleByArgument {}
+extension OverlongOptions.Handling: ExpressibleByArgument {}
