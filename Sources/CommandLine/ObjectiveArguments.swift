@@ -97,16 +97,16 @@ struct ObjectiveArguments: ParsableArguments {
   }
 
   func apply(to configuration: inout TrainingConfiguration) {
-    configuration.adopt(objective)
-    if let lossAggregation { configuration.policyLoss.aggregation = lossAggregation }
-    if let scaleRewards { configuration.policyLoss.rewardScale = scaleRewards }
-    if let clipLow { configuration.policyLoss.clipLow = clipLow }
-    if let clipHigh { configuration.policyLoss.clipHigh = clipHigh }
-    if let klCoefficient { configuration.policyLoss.klCoefficient = klCoefficient }
-    if let overlong { configuration.overlong.handling = overlong }
-    if let overlongCache { configuration.overlong.cache = overlongCache }
-    if let dynamicSampling { configuration.dynamicSampling.isOn = dynamicSampling }
-    if let mostSamplingRounds { configuration.dynamicSampling.mostRounds = mostSamplingRounds }
+    configuration.objective = objective
+    if let lossAggregation { configuration.overrides.aggregation = lossAggregation }
+    if let scaleRewards { configuration.overrides.rewardScale = scaleRewards }
+    if let clipLow { configuration.overrides.clipLow = clipLow }
+    if let clipHigh { configuration.overrides.clipHigh = clipHigh }
+    if let klCoefficient { configuration.overrides.klCoefficient = klCoefficient }
+    if let overlong { configuration.overrides.overlong = overlong }
+    if let overlongCache { configuration.overrides.overlongCache = overlongCache }
+    if let dynamicSampling { configuration.overrides.dynamicSampling = dynamicSampling }
+    if let mostSamplingRounds { configuration.overrides.mostSamplingRounds = mostSamplingRounds }
   }
 }
 

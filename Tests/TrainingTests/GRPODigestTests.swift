@@ -52,16 +52,14 @@ import Weights
     #expect(try digest() == "39edb41e00313a725ae44eadd7a46ad74e04a3d2a5e9a2488bf00f1291198e99")
     let clipped = try digest {
       ($0.updatesPerRollout, $0.learningRate) = (3, 2e-2)
-      $0.policyLoss.klCoefficient = 0.1
+      $0.overrides.klCoefficient = 0.1
     }
     #expect(clipped == "dd508dfd807cc54529b13f4e6e49050348ce73e01621ec635d3fc7ae126f11b7")
   }
 
-  /// To adopt the default changes nothing either.
-  @Test func adoptingTheDefaultIsTheDefault() {
-    var configuration = TrainingConfiguration()
-    configuration.adopt(.grpo)
-    #expect(configuration == TrainingConfiguration())
+  @Test func theDefaults() {
+    let configuration = TrainingConfiguration()
     #expect(configuration.policyLoss == PolicyLossOptions(clipLow: 0.2, clipHigh: 0.28, klCoefficient: 0))
+    #expect(configuration.overlong.handling == .none && !configuration.dynamicSampling.isOn)
   }
 }

@@ -145,7 +145,7 @@ import Weights
       try #require(
         try run {
           ($0.steps, $0.checkpointEvery) = (12, 12)
-          $0.policyLoss.klCoefficient = coefficient
+          $0.overrides.klCoefficient = coefficient
         }.recorder.records.last?["kl"])
     }
     #expect(try kl(3) < kl(0) / 2)
@@ -161,7 +161,7 @@ import Weights
 
   @Test func dynamicSamplingIsTheSameOnAnyNumberOfThreads() throws {
     let runs = try [1, 2, 3].map { threads in
-      try run({ $0.adopt(.dapo) }, threads: threads).recorder
+      try run({ $0.objective = .dapo }, threads: threads).recorder
     }
     for run in runs.dropFirst() {
       #expect(run.snapshots == runs[0].snapshots)
@@ -181,8 +181,8 @@ import Weights
       }.recorder.records[1]
     }
     let plain = try first { _ in }
-    let once = try first { $0.dynamicSampling = DynamicSampling(isOn: true, mostRounds: 1) }
-    let often = try first { $0.dynamicSampling = DynamicSampling(isOn: true) }
+    let once = try first { ($0.overrides.dynamicSampling, $0.overrides.mostSamplingRounds) = (true, 1) }
+    let often = try first { $0.overrides.dynamicSampling = true }
     let described = [
       "reward", "reward_std", "frac_reward_zero_std", "frac_all_pass", "frac_all_fail", "entropy", "kl",
       "completions_mean_length", "completions_clipped_ratio",
@@ -199,9 +199,9 @@ import Weights
   /// A policy that always fails has no mixed group: the search ends, and nothing moves.
   @Test func dynamicSamplingGivesUp() throws {
     let (recorder, _, _) = try run {
-      $0.adopt(.dapo)
+      $0.objective = .dapo
       ($0.steps, $0.learningRate, $0.temperature) = (2, 1e-3, 1000)
-      ($0.prompts, $0.dynamicSampling.mostRounds) = (2, 3)
+      ($0.prompts, $0.overrides.mostSamplingRounds) = (2, 3)
     }
     for record in recorder.records.dropFirst() {
       #expect(record["sampling_rounds"] == 3 && record["frac_kept_groups"] == 0)
@@ -214,7 +214,7 @@ import Weights
     func first(_ aggregation: PolicyLossOptions.Aggregation) throws -> TrainingRecord {
       try run {
         $0.steps = 1
-        $0.policyLoss.aggregation = aggregation
+        $0.overrides.aggregation = aggregation
       }.recorder.records[1]
     }
     let (token, constant) = (try first(.token), try first(.constant))
@@ -224,13 +224,14 @@ import Weights
   }
 
   @Test func theObjectivesDiffer() throws {
-    let runs = try TrainingConfiguration.Objective.allCases.map { objective in try run { $0.adopt(objective) }.recorder
+    let runs = try TrainingConfiguration.Objective.allCases.map { objective in
+      try run { $0.objective = objective }.recorder
     }
     for (index, run) in runs.enumerated() {
       #expect(run.records.dropFirst().allSatisfy { $0["loss"] != nil })
       for other in runs.dropFirst(index + 1) { #expect(run.snapshots != other.snapshots) }
     }
-    let soft = try run { $0.overlong.handling = .soft }.recorder.records
+    let soft = try run { $0.overrides.overlong = .soft }.recorder.records
     #expect(soft.dropFirst().allSatisfy { -1 <= $0["length_penalty"]! && $0["length_penalty"]! < 0 })
     #expect(soft[1]["reward"] == runs[0].records[1]["reward"])
   }

@@ -24,12 +24,42 @@ extension TrainingConfiguration {
     }
   }
 
-  /// Takes an objective with all of its parts: the loss, what becomes of overlong completions, dynamic sampling. They can be changed
-  /// one by one afterwards.
-  package mutating func adopt(_ objective: Objective) {
-    self.objective = objective
-    policyLoss = objective.policyLoss
-    overlong = OverlongOptions(handling: objective == .dapo ? .filter : .none)
-    dynamicSampling = DynamicSampling(isOn: objective == .dapo)
+  /// What is wished otherwise than the objective has it; nil for what is not.
+  package struct ObjectiveOverrides: Equatable, Sendable {
+    package var aggregation: PolicyLossOptions.Aggregation?
+    package var rewardScale: PolicyLossOptions.RewardScale?
+    package var clipLow: Double?
+    package var clipHigh: Double?
+    package var klCoefficient: Double?
+    package var overlong: OverlongOptions.Handling?
+    package var overlongCache: Int?
+    package var dynamicSampling: Bool?
+    package var mostSamplingRounds: Int?
+
+    package init() {}
+  }
+
+  /// The loss of the objective, with what is wished otherwise.
+  package var policyLoss: PolicyLossOptions {
+    var options = objective.policyLoss
+    options.aggregation = overrides.aggregation ?? options.aggregation
+    options.rewardScale = overrides.rewardScale ?? options.rewardScale
+    options.clipLow = overrides.clipLow ?? options.clipLow
+    options.clipHigh = overrides.clipHigh ?? options.clipHigh
+    options.klCoefficient = overrides.klCoefficient ?? options.klCoefficient
+    return options
+  }
+
+  /// What becomes of completions that are too long.
+  package var overlong: OverlongOptions {
+    OverlongOptions(
+      handling: overrides.overlong ?? (objective == .dapo ? .filter : .none), cache: overrides.overlongCache)
+  }
+
+  /// Whether groups that teach nothing are replaced.
+  package var dynamicSampling: DynamicSampling {
+    DynamicSampling(
+      isOn: overrides.dynamicSampling ?? (objective == .dapo),
+      mostRounds: overrides.mostSamplingRounds ?? DynamicSampling().mostRounds)
   }
 }

@@ -16,8 +16,9 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var seed = 0
   /// The name of the task.
   package var task = TwoStepArithmetic().name
-  /// Changed by `adopt`, which brings its parts along: `policyLoss`, `overlong` and `dynamicSampling`.
-  package internal(set) var objective = Objective.grpo
+  /// It brings `policyLoss`, `overlong` and `dynamicSampling` along.
+  package var objective = Objective.grpo
+  package var overrides = ObjectiveOverrides()
   /// Prompts a step.
   package var prompts = 16
   /// Completions a prompt.
@@ -25,9 +26,6 @@ package struct TrainingConfiguration: Equatable, Sendable {
   /// Optimiser steps on the completions of one rollout; from the second on the ratio to the weights that drew them is clipped.
   package var updatesPerRollout = 1
   package var temperature = 1.0
-  package var policyLoss = PolicyLossOptions()
-  package var overlong = OverlongOptions()
-  package var dynamicSampling = DynamicSampling()
   package var optimizer = AdamWOptions()
   /// Longer gradients are scaled down to this norm.
   package var maximumGradientNorm = 1.0
