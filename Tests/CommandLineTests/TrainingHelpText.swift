@@ -12,8 +12,8 @@ enum TrainingHelpText {
                               JSON object a line with question and answer. (values:
                               two-step-arithmetic, string-operations, counting,
                               counting:2, counting:3, modular-sums, modular-sums:2,
-                              modular-sums:3, arrow-chains, arrow-chains:2,
-                              arrow-chains:3; default: two-step-arithmetic)
+                              modular-sums:3, sum-sequences, sum-sequences:2,
+                              sum-sequences:3; default: two-step-arithmetic)
       --verifier <verifier>   How responses are held against a file's answers;
                               exact unless it is said. (values: exact, integer,
                               numeric, boxed)
