@@ -13,7 +13,7 @@ enum TrainingHelpText {
                               two-step-arithmetic). (values: two-step-arithmetic,
                               string-operations, counting, counting:2, counting:3,
                               modular-sums, modular-sums:2, modular-sums:3,
-                              arrow-chains, arrow-chains:2, arrow-chains:3)
+                              sum-sequences, sum-sequences:2, sum-sequences:3)
       --verifier <verifier>   How responses are held against a file's answers;
                               exact unless it is said. (values: exact, integer,
                               numeric, boxed)

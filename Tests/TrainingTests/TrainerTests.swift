@@ -252,7 +252,7 @@ import Weights
     #expect(
       message { $0.task = "chess" }
         == "expected a task among two-step-arithmetic, string-operations, counting, counting:2, counting:3, modular-sums, "
-        + "modular-sums:2, modular-sums:3, arrow-chains, arrow-chains:2, arrow-chains:3, found chess")
+        + "modular-sums:2, modular-sums:3, sum-sequences, sum-sequences:2, sum-sequences:3, found chess")
     #expect(
       message { $0.adapter.rank = 100 }
         == "expected a rank of at most 64, the smaller dimension of model.layers.0.self_attn.q_proj, found 100")
