@@ -44,7 +44,7 @@ extension MeasurementOptions {
 
 extension ExtractedRun {
   /// What tells `base` from the one that the run recorded; nil where they are the same, or where the run does not know.
-  func differenceOfBase(_ base: BaseModel) throws(FileError) -> String? {
+  package func differenceOfBase(_ base: BaseModel) throws(FileError) -> String? {
     guard !identity.baseID.isEmpty else { return nil }
     let found = try BaseIdentity.sha256(of: base)
     if found == identity.baseID { return nil }
