@@ -67,7 +67,7 @@ let package = Package(
 
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["RunStore", "Adapters", "Weights", "LinearAlgebra", collections],
+      name: "TestSupport", dependencies: ["RunStore", "Training", "Adapters", "Weights", "LinearAlgebra", collections],
       path: "Tests/TestSupport",
       swiftSettings: settings),
     tests(of: "LinearAlgebra", [algorithms]),
@@ -75,7 +75,7 @@ let package = Package(
     tests(of: "Adapters", ["Weights", "LinearAlgebra"]),
     tests(of: "Spectra", ["LinearAlgebra"]),
     tests(of: "Training", ["Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
-    tests(of: "RunStore", ["Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
+    tests(of: "RunStore", ["Training", "Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
     tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights"]),
