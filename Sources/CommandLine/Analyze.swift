@@ -13,8 +13,8 @@ struct Analyze: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Computes the spectrum of every module's update at every checkpoint.",
     discussion: """
-      The source is a run folder of this program or a packed run, a folder of checkpoints (checkpoint-N of the Hugging Face Trainer, \
-      TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of adapters or of whole models, or one \
+      The source is a run folder of this program or a packed run, a folder of checkpoints (checkpoint-N of the \
+      Hugging Face Trainer, TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of adapters or of whole models, or one \
       folder of either. \
       Read so far: \(PEFTMethods.analysed).
 
@@ -24,7 +24,9 @@ struct Analyze: ParsableCommand {
       An interrupted analysis goes on where it was when the same command is given again.
       """)
 
-  @Argument(help: ArgumentHelp("A run folder, a packed run, a folder of checkpoints, or one adapter folder.", valueName: "source"))
+  @Argument(
+    help: ArgumentHelp(
+      "A run folder, a packed run, a folder of checkpoints, or one adapter folder.", valueName: "source"))
   var source: String
 
   @Option(

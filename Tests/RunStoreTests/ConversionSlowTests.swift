@@ -9,7 +9,7 @@ import Weights
 /// What `convert` writes, loaded by transformers and PEFT: their logits are ours.
 @Suite(.tags(.slow), .enabled(if: slowTestsEnabled, "Set SPECTROSCOPE_SLOW_TESTS=1."))
 struct ConversionSlowTests {
-  private static let prompts = ["12+34=", "reverse abc", "(7-2)+15=", "0"]
+  private static let prompts = ["12+34=", "R:abcd>", "3*4-5+12=", "S:hgfe>efgh;"]
 
   @Test func peftHasOurLogits() throws {
     let folder = try TemporaryFolder()

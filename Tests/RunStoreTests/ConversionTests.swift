@@ -33,7 +33,8 @@ import Weights
     let change: @Sendable (inout TrainingConfiguration) -> Void
 
     init(
-      _ name: String, _ method: AdapterMethod, change: @escaping @Sendable (inout TrainingConfiguration) -> Void = { _ in }
+      _ name: String, _ method: AdapterMethod,
+      change: @escaping @Sendable (inout TrainingConfiguration) -> Void = { _ in }
     ) {
       (self.name, self.method, self.change) = (name, method, change)
     }
@@ -91,7 +92,9 @@ import Weights
         let reference = Base(base, match)
         let update = try #require(try adapter.weight(of: module, at: match).change(from: nil, over: reference))
         var expected = base.matrix(match.tensor, in: weights)
-        if let norm = match.norm { expected = expected.scalingColumns(by: base.matrix(norm.tensor, in: weights).elements) }
+        if let norm = match.norm {
+          expected = expected.scalingColumns(by: base.matrix(norm.tensor, in: weights).elements)
+        }
         let difference = try reference.matrix() + update.content.dense - expected
         worst = max(worst, try difference.frobeniusNorm() / expected.frobeniusNorm())
       }
@@ -108,7 +111,8 @@ import Weights
       for step in [0, 2, 3] {
         let weights = try run.weights(at: step)
         let (distance, count) = try largestDistance(path, step: step, from: weights)
-        #expect(count == AdapterSet<Float>.entries(of: run.configuration.method, targets: nil, in: run.base.layout).count)
+        #expect(
+          count == AdapterSet<Float>.entries(of: run.configuration.method, targets: nil, in: run.base.layout).count)
         #expect(distance < 1e-6, "\(form), step \(step): \(distance)")
         #expect((weights == run.base.parameters) == (step == 0 && !subtracts), "training changed nothing")
       }
@@ -124,7 +128,8 @@ import Weights
     let run = try run("pissa")
     let path = try converted(run, isPlain: false, as: "default")
     let adapters = try AdapterSet<Float>(
-      method: .pissa, options: AdapterOptions(), targets: nil, layout: run.base.layout, base: run.base.parameters, seed: 0)
+      method: .pissa, options: AdapterOptions(), targets: nil, layout: run.base.layout, base: run.base.parameters,
+      seed: 0)
     let base = try PretrainedModel(path: path + "/base")
     for module in adapters.modules {
       #expect(Array(base.values(of: module.entry)) == module.weight.frozenWeight.elements, "\(module.path)")
@@ -143,7 +148,9 @@ import Weights
 
   @Test func theAdapterOfStepZeroIsNeeded() throws {
     let run = try run("milora")
-    for name in ["run.h5", "checkpoints/00000000.h5"] { try FileManager.default.removeItem(atPath: run.path + "/" + name) }
+    for name in ["run.h5", "checkpoints/00000000.h5"] {
+      try FileManager.default.removeItem(atPath: run.path + "/" + name)
+    }
     let error = fileError { () throws(FileError) in
       try PEFTConversion(of: ExtractedRun(of: run.path), isPlain: true)
     }
@@ -169,7 +176,8 @@ import Weights
     #expect(second.identity.base == path + "/base")
     #expect(try second.identity.baseID == BaseIdentity.sha256(of: BaseModel(path: path + "/base")))
     // And once more into PEFT's form: the same files.
-    let again = try PEFTConversion(of: ExtractedRun(of: back), isPlain: false).write(to: folder.path("again"), base: nil)
+    let again = try PEFTConversion(of: ExtractedRun(of: back), isPlain: false).write(
+      to: folder.path("again"), base: nil)
     for copy in again {
       let original = path + "/" + URL(filePath: copy).lastPathComponent
       #expect(
@@ -212,7 +220,8 @@ import Weights
       try RunImport(source: folder.path("adapter"), createdBy: "spectroscope test")
     }
     #expect(
-      error?.description == "\(folder.path("adapter")): expected an adapter whose step is known, found none that says it. "
+      error?.description
+        == "\(folder.path("adapter")): expected an adapter whose step is known, found none that says it. "
         + "Name its folder checkpoint-N")
   }
 }

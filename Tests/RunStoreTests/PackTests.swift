@@ -37,7 +37,8 @@ import Weights
     }
     try RunPack.write(path, to: pack)
     try RunPack.unpack(pack, to: folder.path("back"))
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("back")).sorted() == ["checkpoints", "run.h5"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path("back")).sorted() == ["checkpoints", "run.h5"])
   }
 
   /// A line without its end is one that a killed run has left.
@@ -55,7 +56,8 @@ import Weights
     #expect(try !RunPack.isPack(at: path + "/run.h5") && !RunPack.isPack(at: path + "/analysis.h5"))
     let error = fileError { () throws(FileError) in try RunPack.unpack(path + "/run.h5", to: folder.path("back")) }
     #expect(
-      error?.description == "\(path)/run.h5: /: expected a packed run (format 'spectroscope-pack'), found one of format "
+      error?.description
+        == "\(path)/run.h5: /: expected a packed run (format 'spectroscope-pack'), found one of format "
         + "'spectroscope-run'. Make one with `spectroscope pack`")
   }
 
