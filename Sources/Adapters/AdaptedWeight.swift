@@ -43,14 +43,20 @@ package protocol AdaptedWeight<S>: Sendable {
   func pullBackBias(_ g: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>)
 
   /// Makes of the loss's gradient the one that the optimiser is given.
-  func precondition(_ gradient: UnsafeMutablePointer<S>)
+  ///
+  /// - Throws: `LinearAlgebraError` where that needs a decomposition that fails.
+  func precondition(
+    _ gradient: UnsafeMutablePointer<S>, _ parameters: UnsafePointer<S>
+  ) throws(LinearAlgebraError)
 }
 
 extension AdaptedWeight {
   package var changesBias: Bool { false }
   package func effectiveBias(_ parameters: UnsafePointer<S>, into bias: UnsafeMutablePointer<S>) {}
   package func pullBackBias(_ g: UnsafePointer<S>, into gradient: UnsafeMutablePointer<S>) {}
-  package func precondition(_ gradient: UnsafeMutablePointer<S>) {}
+  package func precondition(
+    _ gradient: UnsafeMutablePointer<S>, _ parameters: UnsafePointer<S>
+  ) throws(LinearAlgebraError) {}
 }
 
 /// One tensor among the parameters of an adapted weight.

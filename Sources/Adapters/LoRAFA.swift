@@ -5,36 +5,37 @@ import LinearAlgebra
 package struct LoRAFA<S: TransformerScalar>: FactoredWeight {
   package let pair: FactorPair<S>
   package let rateFactors = (a: 0.0, b: 1.0)
-  /// s⁻²·(A·Aᵀ + 1e-8·I)⁻¹, r × r. A is frozen, and so is this.
-  private let preconditioner: Matrix<S>
 
-  init(pair: FactorPair<S>) throws(LinearAlgebraError) {
-    self.pair = pair
-    let a = Matrix<Double>(pair.a)
+  package func precondition(
+    _ gradient: UnsafeMutablePointer<S>, _ parameters: UnsafePointer<S>
+  ) throws(LinearAlgebraError) {
+    let (r, offset) = (pair.a.rows, pair.a.elements.count)
+    let a = Matrix<S>(rows: r, columns: columns, elements: Array(UnsafeBufferPointer(start: parameters, count: offset)))
+    let inverse = Matrix<S>(try Self.inverseGram(of: Matrix<Double>(a), scaling: pair.scaling))
+    let given = Array(UnsafeBufferPointer(start: gradient + offset, count: rows * r))
+    S.gemm(false, false, rows, r, r, 1, given, r, inverse.elements, r, 0, gradient + offset, r)
+  }
+
+  /// s⁻²·(A·Aᵀ + 1e-8·I)⁻¹, r × r, in Float64.
+  private static func inverseGram(of a: Matrix<Double>, scaling: Double) throws(LinearAlgebraError) -> Matrix<Double> {
     var gram = product(a.view, a.transposed)
     for i in 0..<gram.rows { gram[i, i] += 1e-8 }
     // Symmetric and positive definite, so that the inverse is V·Σ⁻¹·Uᵀ.
     let svd = try singularValueDecomposition(of: gram)
-    let weight = 1 / (pair.scaling * pair.scaling)
-    let scaled = svd.vTransposed!.transposedCopy().scalingColumns(by: svd.values.map { weight / $0 })
-    preconditioner = Matrix<S>(product(scaled.view, svd.u!.transposed))
-  }
-
-  package func precondition(_ gradient: UnsafeMutablePointer<S>) {
-    let (r, offset) = (pair.a.rows, pair.a.elements.count)
-    let given = Array(UnsafeBufferPointer(start: gradient + offset, count: rows * r))
-    S.gemm(false, false, rows, r, r, 1, given, r, preconditioner.elements, r, 0, gradient + offset, r)
+    let inverses = svd.values.map { 1 / (scaling * scaling * $0) }
+    return product(svd.vTransposed!.transposedCopy().scalingColumns(by: inverses).view, svd.u!.transposed)
   }
 }
 
 package enum TrainedLoRAFA: TrainedMethod {
   package static let method = AdapterMethod.loraFA
   package static let optimizer = OptimizerConvention.transformers
+  package static let preconditions = true
 
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
     let start = LoRA(weight: layer.weight, rank: options.rank, scaling: options.ratio, generator: &generator)
-    return try LoRAFA(pair: start.pair)
+    return LoRAFA(pair: start.pair)
   }
 }

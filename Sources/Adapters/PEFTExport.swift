@@ -57,10 +57,8 @@ extension TrainedMethod {
       "use_rslora": .bool(usesRSLoRA), "use_dora": false, "init_lora_weights": true,
       "target_modules": adapter.paths(with: "lora_A"), "modules_to_save": .null,
     ]
-    let ranks = adapter.modules.compactMapValues { $0.first { $0.name == "lora_A" }?.shape[0] }.filter { $1 != rank }
-    if !ranks.isEmpty { members["rank_pattern"] = .object(ranks.mapValues(JSONValue.integer)) }
-    if let alphas = adapter.configuration["alpha_pattern"]?.object, !alphas.isEmpty {
-      members["alpha_pattern"] = .object(alphas)
+    for name in ["rank_pattern", "alpha_pattern"] {
+      if let pattern = adapter.configuration[name]?.object, !pattern.isEmpty { members[name] = .object(pattern) }
     }
     return members
   }

@@ -31,6 +31,8 @@ package protocol TrainedMethod: Sendable {
 
   /// How AdamW is to be understood.
   static var optimizer: OptimizerConvention { get }
+  /// True where the optimiser is given another gradient than the loss's.
+  static var preconditions: Bool { get }
   /// How ranks are allocated while training goes on; nil where they stay.
   static func allocation(_ options: ResolvedAdapterOptions) -> AdaLoRAOptions?
 
@@ -92,6 +94,11 @@ package struct SharedTensor<S: TransformerScalar>: Sendable {
   /// PEFT's, such as `vera_A`.
   package var name: String
   package var matrix: Matrix<S>
+
+  package init(name: String, matrix: Matrix<S>) {
+    self.name = name
+    self.matrix = matrix
+  }
 }
 
 extension TrainedMethod {
@@ -106,6 +113,7 @@ extension TrainedMethod {
   package static func targets(ofFamily family: String) -> [String] { AdapterMethod.linearLayers }
   package static var hasDropout: Bool { true }
   package static var optimizer: OptimizerConvention { .pyTorch }
+  package static var preconditions: Bool { false }
   package static func allocation(_ options: ResolvedAdapterOptions) -> AdaLoRAOptions? { nil }
   package static func shared<S: TransformerScalar>(
     rows: Int, columns: Int, options: ResolvedAdapterOptions, generator: inout SeededGenerator

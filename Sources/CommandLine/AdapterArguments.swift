@@ -75,7 +75,10 @@ struct AdapterArguments: ParsableArguments {
 
   func validate() throws {
     if targets?.isEmpty == true { throw ValidationError("--targets must name layers, found an empty text") }
-    guard let method = method?.method else { return }
+  }
+
+  /// Throws where an option is given that belongs to another method.
+  func requireOptions(of method: AdapterMethod) throws {
     let own: [(option: String, isGiven: Bool, method: AdapterMethod)] = [
       ("--pissa-niter", pissaNiter != nil, .pissa), ("--lora-plus-ratio", loraPlusRatio != nil, .loraPlus),
       ("--adalora-initial-rank", adaloraInitialRank != nil, .adalora),

@@ -53,7 +53,7 @@ extension TrainingError {
     switch self {
     case .unknownTask, .noTargets, .rankTooLarge, .notTrained, .noDropout, .noAllocation: 64
     case .noTokenizer, .tokenization, .tooLong, .otherStart, .otherState: 65
-    case .start, .startIsOff: 70
+    case .start, .step, .startIsOff: 70
     }
   }
 }

@@ -8,9 +8,10 @@ struct Pretrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Makes a small base model by supervised learning.",
     discussion: """
-      A decoder of the Qwen2 family learns short string tasks and arithmetic, the two-step arithmetic only by half, from \
-      which reinforcement learning can go on. Writes a Hugging Face folder that transformers loads. With its defaults it \
-      makes the base that is a part of this program.
+      A decoder of the Qwen2 family learns short string tasks, sums and products, and the task only by half, from which \
+      reinforcement learning can go on; or it learns the answers of a file of questions, with the characters of the file as its \
+      vocabulary. Writes a Hugging Face folder that transformers loads. With its defaults it makes the base that is a part of \
+      this program.
       """)
 
   @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
@@ -43,6 +44,7 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Seed of all random numbers.")
   var seed = PretrainingConfiguration().seed
 
+  @OptionGroup(title: "Task") var task: TaskArguments
   @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Print no progress.")
@@ -50,6 +52,9 @@ struct Pretrain: ParsableCommand {
 
   func validate() throws {
     if out.isEmpty { throw ValidationError("--out must name a folder, found an empty text") }
+    var configuration = TrainingConfiguration()
+    task.apply(to: &configuration)
+    try task.requireOptions(of: configuration)
     let counts = [
       ("--steps", steps), ("--batch-size", batchSize), ("--hidden-size", hiddenSize),
       ("--intermediate-size", intermediateSize), ("--layers", layers), ("--heads", heads),
@@ -76,8 +81,9 @@ struct Pretrain: ParsableCommand {
     (configuration.hiddenSize, configuration.intermediateSize) = (hiddenSize, intermediateSize)
     (configuration.layerCount, configuration.headCount) = (layers, heads)
     (configuration.keyValueHeadCount, configuration.seed) = (keyValueHeads, seed)
+    let task = try task.open()
     Interruption.listen()
-    let model = try Pretraining(configuration, threads: threads.count).run(
+    let model = try Pretraining(configuration, task: task, threads: threads.count).run(
       shouldStop: { Interruption.isWished }, report: show)
     guard let model else { throw TrainingInterrupted(message: "nothing was written") }
     try model.write(to: out)

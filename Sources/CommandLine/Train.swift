@@ -37,6 +37,7 @@ struct Train: ParsableCommand {
   var base: String?
 
   @OptionGroup(title: "Method") var adapter: AdapterArguments
+  @OptionGroup(title: "Task") var task: TaskArguments
   @OptionGroup(title: "Training") var training: TrainingArguments
   @OptionGroup var threads: ThreadOptions
 
@@ -46,28 +47,34 @@ struct Train: ParsableCommand {
   func validate() throws {
     if out.isEmpty { throw ValidationError("--out must name a folder, found an empty text") }
     if base?.isEmpty == true { throw ValidationError("--base must name a folder, found an empty text") }
-    var configuration = TrainingConfiguration()
+    // What a configuration file says comes first, and is not read here.
+    if config == nil, !resume { _ = try layered(over: TrainingConfiguration()) }
+  }
+
+  /// What the command line says over the given configuration.
+  private func layered(over given: TrainingConfiguration) throws -> TrainingConfiguration {
+    var configuration = given
     try apply(to: &configuration)
+    try adapter.requireOptions(of: configuration.method)
+    try task.requireOptions(of: configuration)
     try configuration.validate()
+    return configuration
   }
 
   /// Sets what the command line says.
   private func apply(to configuration: inout TrainingConfiguration) throws {
     if let base { configuration.base = URL(fileURLWithPath: base).standardizedFileURL.path }
     adapter.apply(to: &configuration)
+    task.apply(to: &configuration)
     training.apply(to: &configuration)
   }
 
   func run() throws {
-    var configuration = TrainingConfiguration()
-    if let config { try configuration.take(file: config) }
-    try apply(to: &configuration)
-    try configuration.validate()
-    let session = try resume ? resumed(configuration) : TrainingSession(configuration, out: out, threads: threads.count)
+    let session = try session()
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
-    let ending = try session.run { record in progress?.show(Self.text(record, of: configuration.steps)) }
+    let ending = try session.run { record in progress?.show(Self.text(record, of: session.configuration.steps)) }
     progress?.clear()
     if case .interrupted(let step) = ending {
       throw TrainingInterrupted(
@@ -76,15 +83,21 @@ struct Train: ParsableCommand {
     if !quiet { Console.error("wrote \(out)") }
   }
 
-  /// The session that goes on with the run in the folder, if there is one, of the configuration that it was begun with.
+  private func session() throws -> TrainingSession {
+    if resume, RunFolder.isRun(at: out) { return try resumed() }
+    var configuration = TrainingConfiguration()
+    if let config { try configuration.take(file: config) }
+    return TrainingSession(try layered(over: configuration), out: out, threads: threads.count)
+  }
+
+  /// The session that goes on with the run in the folder, of the configuration that it was begun with.
   ///
   /// - Throws: where the command line or the configuration file says otherwise.
-  private func resumed(_ wished: TrainingConfiguration) throws -> TrainingSession {
-    guard RunFolder.isRun(at: out) else { return TrainingSession(wished, out: out, threads: threads.count) }
+  private func resumed() throws -> TrainingSession {
     let recorded = try TrainingSession.configuration(ofRun: out)
     var asked = recorded
     if let config { try asked.take(file: config) }
-    try apply(to: &asked)
+    asked = try layered(over: asked)
     if let name = asked.differences(from: recorded).first {
       throw ValidationError(
         "the run in \(out) was begun with another --\(name.replacing("_", with: "-")). Leave it out to go on with that "

@@ -21,9 +21,6 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: "Seed of all random numbers (default: \(defaults.seed)).")
   var seed: Int?
 
-  @Option(help: "The task (default: \(defaults.task)).")
-  var task: TaskName?
-
   @Option(help: "What is optimised (default: \(defaults.objective.rawValue)).")
   var objective: TrainingConfiguration.Objective?
 
@@ -61,7 +58,6 @@ struct TrainingArguments: ParsableArguments {
     if let warmupSteps { configuration.warmupSteps = warmupSteps }
     if let steps { configuration.steps = steps }
     if let seed { configuration.seed = seed }
-    if let task { configuration.task = task.name }
     if let objective { configuration.objective = objective }
     if let prompts { configuration.prompts = prompts }
     if let groupSize { configuration.groupSize = groupSize }
@@ -81,18 +77,4 @@ extension TrainingConfiguration {
     guard let (name, problem) = problem else { return }
     throw ValidationError("--\(name.replacing("_", with: "-")) \(problem)")
   }
-}
-
-/// The built-in tasks.
-struct TaskName: ExpressibleByArgument {
-  let name: String
-
-  init(name: String) { self.name = name }
-
-  init?(argument: String) {
-    guard TaskRegistry.task(named: argument) != nil else { return nil }
-    self.init(name: argument)
-  }
-
-  static var allValueStrings: [String] { TaskRegistry.all.map(\.name) }
 }

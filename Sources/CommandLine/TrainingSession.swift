@@ -23,6 +23,14 @@ struct TrainingSession {
   func run(report: @escaping (TrainingRecord) -> Void) throws -> Trainer.Ending {
     let folder = try BaseLocation.folder(for: configuration.base)
     let base = try PretrainedModel(path: folder)
+    var configuration = configuration
+    let task = try configuration.openTask(for: base)
+    if resumes, let name = configuration.differences(from: self.configuration).first {
+      throw FileError(
+        .badContent, path: configuration.task,
+        "expected the file that the run in \(out) was begun with, found another "
+          + name, remedy: "Put that file back")
+    }
     let identity = RunIdentity(
       configuration, baseID: try BaseIdentity.sha256(of: BaseModel(path: folder)),
       createdBy: "spectroscope \(programVersion)")
@@ -33,7 +41,7 @@ struct TrainingSession {
     } else {
       recorder = RunRecorder(path: out, identity: identity, report: report)
     }
-    let trainer = try Trainer(configuration, base: base, threads: threads, observer: recorder)
+    let trainer = try Trainer(configuration, base: base, task: task, threads: threads, observer: recorder)
     if let point { try trainer.restore(point.state, from: point.snapshot, initial: point.initial) }
     return try trainer.run { Interruption.isWished }
   }

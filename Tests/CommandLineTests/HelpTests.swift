@@ -91,6 +91,7 @@ import Testing
             - lora-plus
             - lora-fa
             - rank1
+            - svd
           Help:  --method <method>  The method, where the files cannot tell.
           """, usage: HelpText.analyzeUsage),
       Misuse(

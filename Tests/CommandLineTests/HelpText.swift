@@ -92,7 +92,7 @@ enum HelpText {
                               elsewhere.
       --method <method>       The method, where the files cannot tell. (values:
                               lora, rslora, pissa, milora, lora-plus, lora-fa,
-                              rank1)
+                              rank1, svd)
       --jobs <n>              How many modules to analyse at once (default: the
                               number of cores).
       --depth <depth>         How deep: update is ΔW alone; geometry holds it

@@ -135,7 +135,7 @@ import Weights
     #expect(try spectroscope("analyze", path).findings.isEmpty)
   }
 
-  @Test(arguments: ["vera", "ia3"]) func aMethodThatIsNotAnalysedYet(method: String) throws {
+  @Test(arguments: ["oft", "loha"]) func aMethodThatIsNotAnalysedYet(method: String) throws {
     let other = bench.path("other")
     _ = try RunWriter(
       creating: other, identity: ReferenceRun.identity(reference, method: method),

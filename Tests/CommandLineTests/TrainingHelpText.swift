@@ -2,10 +2,26 @@
 enum TrainingHelpText {
   static let trainUsage = "spectroscope train [<options>] --out <dir>"
   static let demoUsage = "spectroscope demo [--out <dir>] [--threads <n>] [--quiet]"
-  static let pretrainUsage =
-    "spectroscope pretrain --out <dir> [--steps <n>] [--batch-size <n>] [--learning-rate <rate>] [--hidden-size <n>] "
-    + "[--intermediate-size <n>] [--layers <n>] [--heads <n>] [--key-value-heads <n>] [--seed <seed>] [--threads <n>] "
-    + "[--quiet]"
+  static let pretrainUsage = "spectroscope pretrain [<options>] --out <dir>"
+
+  /// Which task, in both commands that take one.
+  private static let task = """
+    TASK:
+      --task <task>           The task: a built-in one, or the path of a file of
+                              questions, which ends in .jsonl or has a slash: one
+                              JSON object a line with question and answer. (values:
+                              two-step-arithmetic, string-operations, counting,
+                              counting:2, counting:3, modular-sums, modular-sums:2,
+                              modular-sums:3, arrow-chains, arrow-chains:2,
+                              arrow-chains:3; default: two-step-arithmetic)
+      --verifier <verifier>   How responses are held against a file's answers;
+                              exact unless it is said. (values: exact, integer,
+                              numeric, boxed)
+      --tolerance <t>         How far a number may lie from the answer, relative to
+                              it beyond 1, with numeric and boxed (default: 1e-06).
+      --test-share <share>    The share of a file's questions that are held out of
+                              training, by their texts (default: 0.2).
+    """
 
   static let demo = """
     OVERVIEW: Trains a healthy run and a collapsing one, and sets them side by
@@ -37,43 +53,83 @@ enum TrainingHelpText {
     supervised learning of the task's responses (sft). The run folder holds the
     adapters at step 0 and at every checkpoint, and what each step measured:
     `spectroscope analyze` and `spectroscope export` read it. The same seed gives
-    the same content on any number of threads.
+    the same content on any number of threads. A run that was interrupted or killed
+    goes on with --resume from its last checkpoint, and ends as if it never had
+    been.
 
     USAGE: \(trainUsage)
 
     METHOD:
-      --method <method>       The method. (values: lora, dora, pissa, milora, full;
-                              default: lora)
-      --rank <r>              Rank r of the update. (default: 4)
-      --alpha <alpha>         α; the update is scaled by α/r. (default: 8.0)
+      --method <method>       The method (default: lora). (values: lora, rslora,
+                              lora-plus, lora-fa, dora, adalora, pissa, milora,
+                              miss, vera, ia3, ln-tuning, rank1, full, svd)
+      --rank <r>              Rank r of the update (default: 4; 64 for vera, 1 for
+                              rank1). AdaLoRA has it on average at the end.
+      --alpha <alpha>         α; the update is scaled by α/r, for rslora by α/√r
+                              (default: 8.0, for rank1 2.0).
+      --rank-pattern <pattern>
+                              Ranks of layers of their own, by the ends of their
+                              names, such as q_proj=8,down_proj=2.
+      --alpha-pattern <pattern>
+                              The same for α.
+      --targets <names>       The layers to adapt, by the ends of their names, with
+                              commas between them (default: all seven linear
+                              layers; ia3 and ln-tuning: PEFT's choice).
+      --dropout <p>           The share of the adapters' inputs that is set to zero
+                              while gradients are taken (default: 0).
       --pissa-niter <k>       Start PiSSA from a randomised decomposition with so
                               many power iterations, as PEFT's pissa_niter_k
                               (default: an exact one).
-      --targets <names>       The linear layers to adapt, by the ends of their
-                              names, with commas between them (default: all seven).
+      --lora-plus-ratio <ratio>
+                              LoRA+: how many times as fast as A B learns (default:
+                              16.0).
+      --adalora-initial-rank <r>
+                              AdaLoRA: the rank at the start (default: one and a
+                              half times the rank).
+      --adalora-fixed-rank    AdaLoRA: keep all ranks and leave the orthogonality
+                              term out, as trainers do that know nothing of either.
+      --adalora-initial-steps <n>
+                              AdaLoRA: updates before ranks are cut (default: 0).
+      --adalora-final-steps <n>
+                              AdaLoRA: updates behind the last cut (default: 0).
+      --directions <directions>
+                              svd: the singular directions of the base that the
+                              factors begin in (default: top). (values: top,
+                              middle, bottom, random)
+      --magnitudes <magnitudes>
+                              svd: the singular values that they begin with
+                              (default: top). (values: top, middle, bottom, unit)
+
+    \(task)
 
     TRAINING:
       --learning-rate <rate>  The learning rate of AdamW, constant behind the
-                              warm-up. (default: 0.001)
-      --warmup-steps <n>      Steps over which the learning rate rises. (default: 0)
-      --steps <n>             Training steps. (default: 60)
-      --seed <seed>           Seed of all random numbers. (default: 0)
-      --task <task>           The task. (values: two-step-arithmetic,
-                              string-operations; default: two-step-arithmetic)
-      --objective <objective> What is optimised. (values: grpo, sft; default: grpo)
-      --prompts <n>           Prompts a step. (default: 16)
-      --group-size <n>        Completions a prompt. (default: 8)
+                              warm-up (default: 0.001).
+      --warmup-steps <n>      Steps over which the learning rate rises (default: 0).
+      --steps <n>             Training steps (default: 60).
+      --seed <seed>           Seed of all random numbers (default: 0).
+      --task <task>           The task (default: two-step-arithmetic). (values:
+                              two-step-arithmetic, string-operations)
+      --objective <objective> What is optimised (default: grpo). (values: grpo, sft)
+      --prompts <n>           Prompts a step (default: 16).
+      --group-size <n>        Completions a prompt (default: 8).
       --updates-per-rollout <n>
                               Optimiser steps on each rollout; clipping acts from
-                              the second on. (default: 1)
-      --temperature <t>       Sampling temperature. (default: 1.0)
-      --kl-coefficient <beta> β of the KL penalty to the base. (default: 0.0)
-      --weight-decay <w>      Weight decay of AdamW. (default: 0.0)
+                              the second on (default: 1).
+      --temperature <t>       Sampling temperature (default: 1.0).
+      --kl-coefficient <beta> β of the KL penalty to the base (default: 0.0).
+      --weight-decay <w>      Weight decay of AdamW (default: 0.0).
       --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
-                              many steps. (default: 5)
+                              many steps (default: 5).
 
     OPTIONS:
-      --out <dir>             The run folder to write; it must not hold a run yet.
+      --out <dir>             The run folder to write; it must not hold a run yet,
+                              but with --resume.
+      --resume                Go on with the run in the folder, as it was begun;
+                              begin it where there is none.
+      --config <file>         A JSON file of options by their names, such as
+                              {"method": "dora", "learning-rate": 0.003}; those of
+                              the command line win.
       --base <dir>            The base's folder: a Hugging Face model of the Qwen2
                               or Llama family with one token a character (default:
                               the one that is a part of this program).
@@ -87,12 +143,15 @@ enum TrainingHelpText {
   static let pretrain = """
     OVERVIEW: Makes a small base model by supervised learning.
 
-    A decoder of the Qwen2 family learns short string tasks and arithmetic, the
-    two-step arithmetic only by half, from which reinforcement learning can go on.
-    Writes a Hugging Face folder that transformers loads. With its defaults it
-    makes the base that is a part of this program.
+    A decoder of the Qwen2 family learns short string tasks, sums and products, and
+    the task only by half, from which reinforcement learning can go on; or it
+    learns the answers of a file of questions, with the characters of the file as
+    its vocabulary. Writes a Hugging Face folder that transformers loads. With its
+    defaults it makes the base that is a part of this program.
 
     USAGE: \(pretrainUsage)
+
+    \(task)
 
     OPTIONS:
       --out <dir>             The folder to write.

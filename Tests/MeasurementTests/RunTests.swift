@@ -113,7 +113,7 @@ import Weights
     #expect(try MeasurementPlan(options).pieceCount > 0)
   }
 
-  @Test(arguments: ["ia3", "vera", "a new one"]) func aMethodThatIsNotAnalysedIsNamed(method: String) throws {
+  @Test(arguments: ["oft", "loha", "a new one"]) func aMethodThatIsNotAnalysedIsNamed(method: String) throws {
     let reference = ReferenceCase.named("continued-initial")
     try ReferenceRun.write(reference, method: method, to: path)
     let error = try #require(throws: FileError.self) { try options(reference) }

@@ -37,7 +37,12 @@ import Weights
 
   @Test func onlyTheGivenRangesDecay() {
     var parameters: [Double] = [1, 1, 1, 1, 1]
-    var optimizer = AdamW<Double>(count: 5, options: AdamWOptions(weightDecay: 0.5), decaying: [1..<3])
+    var optimizer = AdamW<Double>(
+      count: 5, options: AdamWOptions(weightDecay: 0.5),
+      groups: [
+        ParameterGroup(range: 0..<1, decays: false), ParameterGroup(range: 1..<3),
+        ParameterGroup(range: 3..<4, decays: false), ParameterGroup(range: 4..<5, rateFactor: 0),
+      ])
     optimizer.step(&parameters, gradient: [0, 0, 0, 0, 0], learningRate: 0.1)
     #expect(parameters == [1, 0.95, 0.95, 1, 1])
   }

@@ -79,28 +79,34 @@ import Training
     }
   }
 
-  /// Through a method, with its factored or dense route. DoRA's norm is detached, which no difference can see: its gradient is
-  /// compared with PEFT's instead, and its magnitude alone here.
-  @Test(arguments: AdapterMethod.trainable)
-  func everyParameterOfAMethod(method: AdapterMethod) throws {
+  /// Through a method, with its factored or dense route, without and with dropout of the adapters' inputs, whose masks are the same at
+  /// every call. DoRA's norm is detached, which no difference can see: its gradient is compared with PEFT's instead, and its magnitude
+  /// alone here.
+  @Test(arguments: AdapterMethod.trainable, [0, 0.3])
+  func everyParameterOfAMethod(method: AdapterMethod, dropout: Double) throws {
+    if dropout > 0, !method.trained!.hasDropout { return }
     let layout = DecoderLayout(Self.configurations[0])
     let base = Self.parameters(layout)
     let batch = Self.batch(layout.configuration)
+    var options = AdapterOptions(rank: method == .rank1 ? 1 : 2, alpha: 3)
+    options.dropout = dropout
     var adapters = try AdapterSet<Double>(
-      method: method, options: AdapterOptions(rank: 2, alpha: 3), targets: AdapterMethod.linearLayers,
+      method: method, options: options,
+      targets: method.trained!.layers == .norms ? ["input_layernorm", "post_attention_layernorm", "norm"] : nil,
       layout: layout, base: base, seed: 4)
     var generator = SeededGenerator(seed: 2)
-    for index in adapters.parameters.indices { adapters.parameters[index] += 0.1 * generator.normal() }
+    for range in trainedRanges(adapters) {
+      for index in range { adapters.parameters[index] += 0.1 * generator.normal() }
+    }
     let model = AdaptedModel(layout: layout, base: base, adapters: adapters, threads: 1)
-    let gradient = model.gradient(batch, slope: Self.slope).gradient
-    func loss() -> Double { Self.loss(model.score(batch, with: .effective).logProbabilities) }
+    let gradient = model.gradient(batch, dropoutPlace: [1], slope: Self.slope).gradient
+    func loss() -> Double {
+      Self.loss(model.gradient(batch, dropoutPlace: [1], slope: Self.slope).logProbabilities)
+    }
     for module in model.adapters.modules {
-      var first = module.range.lowerBound
-      for tensor in module.weight.tensors {
-        let count = tensor.shape.reduce(1, *)
-        defer { first += count }
+      for (tensor, range) in module.tensorRanges where tensor.rateFactor > 0 {
         if method == .dora, tensor.name != "lora_magnitude_vector" { continue }
-        let index = first + generator.integer(in: 0..<count)
+        let index = range.lowerBound + generator.integer(in: 0..<range.count)
         let kept = model.adapters.parameters[index]
         model.adapters.parameters[index] = kept + Self.step
         model.refresh()
@@ -113,5 +119,27 @@ import Training
       }
     }
     model.refresh()
+  }
+
+  private func trainedRanges(_ adapters: AdapterSet<Double>) -> [Range<Int>] {
+    adapters.modules.flatMap(\.tensorRanges).filter { $0.tensor.rateFactor > 0 }.map(\.range)
+  }
+
+  /// Masks differ from place to place, and without dropout's share there is none.
+  @Test func masksBelongToTheirPlace() throws {
+    let layout = DecoderLayout(Self.configurations[0])
+    let base = Self.parameters(layout)
+    let batch = Self.batch(layout.configuration)
+    func logProbabilities(_ dropout: Double, _ place: [Int]?, threads: Int = 1) throws -> [Double] {
+      var options = AdapterOptions(rank: 2, alpha: 3)
+      options.dropout = dropout
+      let adapters = try AdapterSet<Double>(
+        method: .pissa, options: options, targets: nil, layout: layout, base: base, seed: 4)
+      let model = AdaptedModel(layout: layout, base: base, adapters: adapters, threads: threads)
+      return model.gradient(batch, dropoutPlace: place, slope: Self.slope).logProbabilities
+    }
+    #expect(try logProbabilities(0.3, [1]) == logProbabilities(0.3, [1], threads: 2))
+    #expect(try logProbabilities(0.3, [1]) != logProbabilities(0.3, [2]))
+    #expect(try logProbabilities(0.3, nil) == logProbabilities(0, [1]))
   }
 }

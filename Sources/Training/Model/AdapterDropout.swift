@@ -32,7 +32,7 @@ final class AdapterDropout<S: TransformerScalar> {
 }
 
 /// The dropout of one update.
-struct DropoutPlan<S: TransformerScalar>: Sendable {
+package struct DropoutPlan<S: TransformerScalar>: Sendable {
   var rate: Double
   /// W_eff − W_frozen of every adapted layer, at its place among all parameters.
   var branch: Buffer<S>

@@ -41,19 +41,23 @@ package struct AdapterSet<S: TransformerScalar>: Sendable {
   ///
   /// - Parameters:
   ///   - targets: the ends of their paths; the method's own choice where nil.
+  ///   - shared: what modules share, where it is not to be drawn.
   ///   - base: the model's parameters in the order of `layout`; read, never changed.
   /// - Throws: `LinearAlgebraError` where a start needs a decomposition that fails.
   package init(
-    method: AdapterMethod, options: AdapterOptions, targets: [String]?, layout: DecoderLayout, base: [S], seed: Int
+    method: AdapterMethod, options: AdapterOptions, targets: [String]?, layout: DecoderLayout, base: [S], seed: Int,
+    shared given: [SharedTensor<S>]? = nil
   ) throws(LinearAlgebraError) {
     guard let trained = method.trained else { preconditionFailure("\(method) is not trained") }
     self.method = method
     self.options = options.resolved(for: method)
     let entries = Self.entries(of: method, targets: targets, in: layout)
     var generator = SeededGenerator(stream: .sharedTensors, seed)
-    shared = trained.shared(
-      rows: entries.map { $0.shape[0] }.max() ?? 0, columns: entries.map { $0.shape.last! }.max() ?? 0,
-      options: self.options, generator: &generator)
+    shared =
+      given
+      ?? trained.shared(
+        rows: entries.map { $0.shape[0] }.max() ?? 0, columns: entries.map { $0.shape.last! }.max() ?? 0,
+        options: self.options, generator: &generator)
     let numbers = Dictionary(uniqueKeysWithValues: layout.linearEntries.enumerated().map { ($1.name, $0) })
     let biases = Dictionary(
       uniqueKeysWithValues: layout.entries.filter { $0.name.hasSuffix(".bias") }.map { ($0.module, $0) })
@@ -148,9 +152,14 @@ extension AdapterSet {
   }
 
   /// Makes of the loss's gradient the one that the optimiser is given.
-  package func precondition(_ gradient: inout [S]) {
-    gradient.withUnsafeMutableBufferPointer { all in
-      for module in modules { module.weight.precondition(all.baseAddress! + module.range.lowerBound) }
+  ///
+  /// - Throws: `LinearAlgebraError` where a method needs a decomposition that fails.
+  package func precondition(_ gradient: inout [S]) throws(LinearAlgebraError) {
+    guard method.trained!.preconditions else { return }
+    for module in modules {
+      var own = Array(gradient[module.range])
+      try module.weight.precondition(&own, Array(parameters[module.range]))
+      gradient.replaceSubrange(module.range, with: own)
     }
   }
 

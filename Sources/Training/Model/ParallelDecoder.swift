@@ -77,7 +77,7 @@ package final class ParallelDecoder<S: TransformerScalar> {
   /// - Parameters:
   ///   - factors: the adapter's parameters.
   ///   - slope: ∂loss/∂logProbability of the token of that number, from its log-probability.
-  func gradient(
+  package func gradient(
     _ weights: Buffer<S>, factors: [S], _ batch: CompletionBatch, temperature: Double,
     dropout: DropoutPlan<S>? = nil, slope: @escaping @Sendable (Int, S) -> S
   ) -> (sum: GradientSink<S>, logProbabilities: [S]) {

@@ -18,6 +18,15 @@ struct Evaluation {
     problems = heldOut.problems
   }
 
+  /// How well the string tasks are still done, which the most probable completions answer.
+  ///
+  /// - Returns: nil where the vocabulary lacks their characters: then the base never knew them.
+  init?(retentionOf count: Int, tokenizer: CharacterTokenizer) {
+    guard (try? tokenizer.encode(StringOperations.alphabet)) != nil else { return nil }
+    let strings = StringOperations()
+    self.init(HeldOutSet(of: strings, count: count), of: strings, tokenizer: tokenizer, temperature: 0)
+  }
+
   /// The share of problems solved.
   func accuracy(of model: AdaptedModel<Float>) throws(TokenizationError) -> Double {
     let options = SamplingOptions(

@@ -12,7 +12,7 @@ package final class Trainer {
   private let task: any VerifiableTask
   private let heldOut: HeldOutSet
   private let accuracy: Evaluation
-  private let retention: Evaluation
+  private let retention: Evaluation?
   private let observer: any TrainingObserver
   private var optimizer: AdamW<Float>
   private var allocator: RankAllocator<Float>?
@@ -23,21 +23,24 @@ package final class Trainer {
 
   /// Adapts the base; nothing is trained yet.
   ///
-  /// - Parameter threads: how many to work with; it changes nothing but time.
+  /// - Parameters:
+  ///   - task: the opened task of the configuration; one that is built in where nil.
+  ///   - threads: how many to work with; it changes nothing but time.
   /// - Throws: `TrainingError` where the configuration does not fit the base.
   package init(
-    _ configuration: TrainingConfiguration, base: PretrainedModel, threads: Int, observer: any TrainingObserver
+    _ configuration: TrainingConfiguration, base: PretrainedModel, task: (any VerifiableTask)? = nil, threads: Int,
+    observer: any TrainingObserver
   ) throws(TrainingError) {
     self.configuration = configuration
     self.observer = observer
     guard let tokenizer = base.tokenizer else { throw .noTokenizer(base: configuration.base) }
-    guard let task = TaskRegistry.task(named: configuration.task) else { throw .unknownTask(configuration.task) }
+    guard let task = task ?? TaskRegistry.task(named: configuration.task) else {
+      throw .unknownTask(configuration.task)
+    }
     (self.tokenizer, self.task) = (tokenizer, task)
-    heldOut = HeldOutSet(of: task, count: configuration.heldOutCount)
+    heldOut = task.heldOut(count: configuration.heldOutCount)
     accuracy = Evaluation(heldOut, of: task, tokenizer: tokenizer, temperature: configuration.temperature)
-    let other = StringOperations()
-    retention = Evaluation(
-      HeldOutSet(of: other, count: configuration.retentionCount), of: other, tokenizer: tokenizer, temperature: 0)
+    retention = Evaluation(retentionOf: configuration.retentionCount, tokenizer: tokenizer)
     try Self.check(configuration, base, task)
     do throws(LinearAlgebraError) {
       let adapters = try AdapterSet<Float>(
@@ -192,7 +195,7 @@ extension Trainer {
   private func evaluate(_ record: inout TrainingRecord) throws(TrainingError) {
     do throws(TokenizationError) {
       record["accuracy"] = try accuracy.accuracy(of: model)
-      record["retention"] = try retention.accuracy(of: model)
+      record["retention"] = try retention?.accuracy(of: model)
     } catch {
       throw .tokenization(error)
     }
@@ -220,13 +223,17 @@ extension Trainer {
   /// Clips the gradient and moves the adapters against it; a gradient that is not finite moves nothing. Returns its norm.
   ///
   /// - Parameter update: among those of the step, from 0.
-  private func move(against gradient: [Float], at step: Int, update: Int = 0) -> Double {
+  private func move(against gradient: [Float], at step: Int, update: Int = 0) throws(TrainingError) -> Double {
     var gradient = gradient
     allocator?.addOrthogonality(model.adapters.parameters, to: &gradient)
     let norm = clipNorm(of: &gradient, to: configuration.maximumGradientNorm)
     guard norm.isFinite else { return norm }
     let clipped = gradient
-    model.adapters.precondition(&gradient)
+    do {
+      try model.adapters.precondition(&gradient)
+    } catch {
+      throw .step(configuration.method, "\(error)")
+    }
     optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: configuration.learningRate(at: step))
     allocator?.allocate(
       &model.adapters.parameters, gradient: clipped, step: (step - 1) * configuration.updatesPerRollout + update + 1)
@@ -261,7 +268,7 @@ extension Trainer {
       losses.append(loss)
       low.append(clippedLow)
       high.append(clippedHigh)
-      norms.append(move(against: gradient, at: step, update: number))
+      norms.append(try move(against: gradient, at: step, update: number))
     }
     record["loss"] = mean(losses)
     record["grad_norm"] = mean(norms)
@@ -322,7 +329,7 @@ extension Trainer {
     let (gradient, logProbabilities) = model.gradient(
       batch, dropoutPlace: dropoutPlace(step, 0), slope: { _, _ in slope })
     record["loss"] = -mean(logProbabilities.map(Double.init))
-    record["grad_norm"] = move(against: gradient, at: step)
+    record["grad_norm"] = try move(against: gradient, at: step)
   }
 }
 

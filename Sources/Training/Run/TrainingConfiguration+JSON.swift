@@ -60,6 +60,12 @@ extension TrainingConfiguration {
     integer("steps", \.steps),
     integer("seed", \.seed),
     text("task", \.task),
+    Field(
+      name: "task_sha256", get: { $0.taskSHA256.map(JSONValue.string) ?? .null },
+      set: { assign($1.isNull ? .some(nil) : $1.string.map { .some($0) }, to: \.taskSHA256, of: &$0) }),
+    ofFile(choice("verifier", \.questions.verifier.kind)),
+    ofFile(number("tolerance", \.questions.verifier.tolerance)),
+    ofFile(number("test_share", \.questions.testShare)),
     choice("objective", \.objective),
     integer("prompts", \.prompts),
     integer("group_size", \.groupSize),
@@ -126,6 +132,13 @@ extension TrainingConfiguration {
     guard let value else { return false }
     configuration[keyPath: path] = value
     return true
+  }
+
+  /// A member that says something of files of questions; null where the task is built in.
+  private static func ofFile(_ field: Field) -> Field {
+    Field(
+      name: field.name, get: { TaskRegistry.isFile($0.task) ? field.get($0) : .null },
+      set: { $1.isNull || field.set(&$0, $1) })
   }
 
   private static func text(_ name: String, _ path: Path<String>) -> Field {

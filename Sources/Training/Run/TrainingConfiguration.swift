@@ -20,8 +20,12 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var warmupSteps = 0
   package var steps = 60
   package var seed = 0
-  /// The name of the task.
+  /// The name of the task, or the path of a file of questions.
   package var task = TwoStepArithmetic().name
+  /// How a file of questions is used; without meaning for a task that is built in.
+  package var questions = QuestionOptions()
+  /// The SHA-256 of the file of questions, once it is opened; nil for a task that is built in.
+  package var taskSHA256: String?
   package var objective = Objective.grpo
   /// Prompts a step.
   package var prompts = 16

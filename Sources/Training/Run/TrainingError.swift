@@ -15,6 +15,7 @@ package enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible 
   case noAllocation(fixed: Int, steps: Int)
   case rankTooLarge(rank: Int, module: String, maximum: Int)
   case start(AdapterMethod, String)
+  case step(AdapterMethod, String)
   /// A run cannot go on: its start, computed again, is another.
   case otherStart(module: String)
   /// A run cannot go on: what was kept does not fit. What was expected, and what was found.
@@ -42,6 +43,7 @@ package enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible 
       "expected steps between AdaLoRA's initial and final ones, found \(fixed) of these and \(steps) updates in all"
     case .rankTooLarge(let rank, let module, let maximum):
       "expected a rank of at most \(maximum), the smaller dimension of \(module), found \(rank)"
+    case .step(let method, let reason): "a step of \(method.rawValue) cannot be computed: \(reason)"
     case .start(let method, let reason): "the start of \(method.rawValue) cannot be computed: \(reason)"
     case .otherStart(let module):
       "the start of \(module), computed again, differs from the recorded one, so that the run would not go on as it began. "

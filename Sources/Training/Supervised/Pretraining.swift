@@ -22,11 +22,14 @@ package struct PretrainingConfiguration: Equatable, Sendable {
 
   package init() {}
 
-  /// The decoder, Qwen2's way: biases on queries, keys and values, embeddings tied.
-  package func decoder(_ tokenizer: CharacterTokenizer) -> DecoderConfiguration {
-    DecoderConfiguration(
-      vocabularySize: tokenizer.count, hiddenSize: hiddenSize, intermediateSize: intermediateSize,
+  /// The decoder, Qwen2's way: biases on queries, keys and values, embeddings tied. It is made for sequences of 256 tokens, and for
+  /// longer ones where the task has them.
+  package func decoder(for task: some VerifiableTask) -> DecoderConfiguration {
+    var decoder = DecoderConfiguration(
+      vocabularySize: task.vocabulary.count, hiddenSize: hiddenSize, intermediateSize: intermediateSize,
       layerCount: layerCount, headCount: headCount, keyValueHeadCount: keyValueHeadCount)
+    decoder.maximumLength = max(decoder.maximumLength, task.maximumPromptLength + task.maximumResponseLength)
+    return decoder
   }
 }
 
@@ -43,25 +46,33 @@ package struct Pretraining {
   }
 
   private let configuration: PretrainingConfiguration
-  private let tokenizer = CharacterTokenizer.tasks
+  private let tokenizer: CharacterTokenizer
   private let layout: DecoderLayout
   private let decoder: ParallelDecoder<Float>
   private let curriculum: Curriculum
+  private let accuracy: Evaluation
+  private let retention: Evaluation?
   private let threads: Int
 
-  package init(_ configuration: PretrainingConfiguration, threads: Int) {
+  /// Prepares a base for a task, with the task's own vocabulary.
+  package init(
+    _ configuration: PretrainingConfiguration, task: any VerifiableTask = TwoStepArithmetic(), threads: Int
+  ) {
     self.configuration = configuration
     self.threads = threads
-    layout = DecoderLayout(configuration.decoder(tokenizer))
+    tokenizer = task.vocabulary
+    layout = DecoderLayout(configuration.decoder(for: task))
     decoder = ParallelDecoder(layout, plan: .everything(layout), factorCount: 0, threads: threads)
-    curriculum = Curriculum(
-      excluding: HeldOutSet(of: TwoStepArithmetic()), HeldOutSet(of: StringOperations()))
+    let heldOut = task.heldOut(count: HeldOutSet.defaultCount)
+    curriculum = Curriculum(of: task, excluding: heldOut, HeldOutSet(of: StringOperations()))
+    accuracy = Evaluation(heldOut, of: task, tokenizer: tokenizer, temperature: 1)
+    retention = Evaluation(retentionOf: HeldOutSet.defaultCount, tokenizer: tokenizer)
   }
 
   /// Trains from a random start, and returns the model as it then is.
   ///
   /// - Returns: nil where `shouldStop` wished an end before the last step.
-  /// - Throws: `TokenizationError`, which the built-in curriculum never causes.
+  /// - Throws: `TokenizationError`, which no task with its own vocabulary causes.
   package func run(
     shouldStop: () -> Bool = { false }, report: (Progress) -> Void = { _ in }
   ) throws(TokenizationError) -> PretrainedModel? {
@@ -108,11 +119,8 @@ package struct Pretraining {
     let adapters = try! AdapterSet<Float>(
       method: .lora, options: .init(), targets: [], layout: layout, base: parameters, seed: 0)
     let model = AdaptedModel(layout: layout, base: parameters, adapters: adapters, threads: threads)
-    let (task, strings) = (TwoStepArithmetic(), StringOperations())
-    let accuracy = Evaluation(HeldOutSet(of: task), of: task, tokenizer: tokenizer, temperature: 1)
-    let retention = Evaluation(HeldOutSet(of: strings), of: strings, tokenizer: tokenizer, temperature: 0)
     return Progress(
       step: step, steps: configuration.steps, loss: loss, accuracy: try accuracy.accuracy(of: model),
-      retention: try retention.accuracy(of: model))
+      retention: try retention?.accuracy(of: model))
   }
 }

@@ -24,6 +24,12 @@ package struct HeldOutSet: Sendable {
     prompts = Set(drawn.keys)
   }
 
+  /// Given problems, which the task itself keeps from training.
+  package init(_ problems: some Sequence<Problem>) {
+    self.problems = Array(problems)
+    prompts = Set(self.problems.map(\.prompt))
+  }
+
   /// Whether the problem is one of them.
   package func contains(_ problem: Problem) -> Bool { prompts.contains(problem.prompt) }
 }

@@ -28,6 +28,9 @@ package struct StringOperations: VerifiableTask {
 
   package init() {}
 
+  /// Every character of a problem or its answer.
+  static let alphabet = Operation.allCases.map(\.rawValue).joined() + ":=" + String(letters)
+
   package var problemCount: Int {
     let words = Self.lengths.map { length in (0..<length).reduce(1) { count, _ in count * Self.letters.count } }
     return Operation.allCases.count * words.reduce(0, +)

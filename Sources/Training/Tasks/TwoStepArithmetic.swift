@@ -22,8 +22,7 @@ package struct TwoStepArithmetic: VerifiableTask {
   }
 
   package func reward(completion: String, isEnded: Bool, for problem: Problem) -> Double {
-    let answer = completion.split(separator: ">", omittingEmptySubsequences: false).last
-    return isEnded && answer == problem.answer[...] ? 1 : 0
+    isEnded && problem.isAnswered(by: completion) ? 1 : 0
   }
 
   static func twoDigits(_ generator: inout SeededGenerator) -> Int { generator.integer(in: 10..<100) }

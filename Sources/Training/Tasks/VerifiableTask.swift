@@ -15,6 +15,11 @@ package struct Problem: Equatable, Sendable {
     self.answer = answer
     self.responses = responses
   }
+
+  /// Whether what stands behind the last `>` of a completion is the answer and nothing else: intermediate results may stand before it.
+  func isAnswered(by completion: String) -> Bool {
+    completion.split(separator: ">", omittingEmptySubsequences: false).last == answer[...]
+  }
 }
 
 /// A prompt and the response to learn, without the end of the sequence.
@@ -36,8 +41,16 @@ package protocol VerifiableTask: Sendable {
   /// The longest response that a problem needs, in tokens, its end included.
   var maximumResponseLength: Int { get }
 
+  /// What else a base learns that is made for this task.
+  var curriculum: CurriculumShares { get }
+  /// The characters of such a base.
+  var vocabulary: CharacterTokenizer { get }
+
   /// Draws a problem.
   func problem(_ generator: inout SeededGenerator) -> Problem
+
+  /// At most `count` problems that training never sees.
+  func heldOut(count: Int) -> HeldOutSet
 
   /// 1 for a right response and 0 for any other.
   ///
@@ -47,6 +60,11 @@ package protocol VerifiableTask: Sendable {
 }
 
 extension VerifiableTask {
+  package var curriculum: CurriculumShares { CurriculumShares(strings: 0.35, sums: 0.34, products: 0.33) }
+  package var vocabulary: CharacterTokenizer { .tasks }
+
+  package func heldOut(count: Int) -> HeldOutSet { HeldOutSet(of: self, count: count) }
+
   /// Draws a problem that is not held out. At most half of the task's problems are, so that a few draws are enough.
   package func problem(_ generator: inout SeededGenerator, excluding heldOut: HeldOutSet) -> Problem {
     while true {
@@ -61,13 +79,4 @@ extension VerifiableTask {
     let response = problem.responses[generator.integer(in: 0..<problem.responses.count)]
     return SupervisedExample(prompt: problem.prompt, response: response)
   }
-}
-
-/// The tasks by name.
-package enum TaskRegistry {
-  /// All tasks; the first is the default.
-  package static let all: [any VerifiableTask] = [TwoStepArithmetic(), StringOperations()]
-
-  /// The task of that name, or nil.
-  package static func task(named name: String) -> (any VerifiableTask)? { all.first { $0.name == name } }
 }

@@ -1,0 +1,160 @@
+"""Writes the reference values of the methods beside LoRA's own: adapters/ and adapters.json, beside this file.
+
+    python generate_adapters.py
+
+LoRA with the optimisers of LoRA+ and LoRA-FA, rank 1, AdaLoRA with and without its allocator, MiSS, VeRA, IA3 and LN tuning, all of
+Hugging Face PEFT, on the model `qwen2` of generate_training.py and its sequences; ten steps each, in float64.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import types
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from peft import AdaLoraConfig, IA3Config, LNTuningConfig, LoraConfig, MissConfig, VeraConfig, get_peft_model
+from peft.optimizers import create_lorafa_optimizer, create_loraplus_optimizer
+from peft.tuners.tuners_utils import BaseTunerLayer
+
+import generate_training as g
+
+FOLDER, MANIFEST, MODEL = Path("adapters"), Path("adapters.json"), "qwen2"
+RANK, ALPHA, RATIO, DECAY = 4, 8, 16.0, 0.01
+ADALORA = dict(init_r=6, target_r=4, lora_alpha=ALPHA, target_modules=g.LINEAR, tinit=1, tfinal=2, total_step=g.STEPS)
+CONFIGS = {
+    "lora-plus": LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=g.LINEAR),
+    "lora-fa": LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=g.LINEAR),
+    "rank1": LoraConfig(r=1, lora_alpha=2, target_modules=g.LINEAR),
+    "adalora": AdaLoraConfig(**ADALORA),
+    "adalora-allocated": AdaLoraConfig(**ADALORA),
+    "miss": MissConfig(r=5, target_modules=g.LINEAR),  # 5 divides neither 32 nor 48
+    "vera": VeraConfig(r=7, target_modules=g.LINEAR, save_projection=True),
+    "ia3": IA3Config(target_modules=["q_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"]),
+    "ln-tuning": LNTuningConfig(target_modules=["input_layernorm", "post_attention_layernorm", "norm"]),
+}
+FROZEN = {"lora-fa": {"lora_A"}}
+
+
+def trained(model) -> g.Tensors:
+    """The parameters of the adapters, as <module>.<tensor> with PEFT's names on disk; what does not train, too."""
+    parameters = {}
+    for name, layer in model.named_modules():
+        if not isinstance(layer, BaseTunerLayer):
+            continue
+        module = name.removeprefix("base_model.model.")
+        for part in layer.adapter_layer_names:
+            holder = getattr(layer, part, {})
+            if "default" not in holder:
+                continue
+            value = holder["default"]
+            parameters[f"{module}.{part}"] = value.weight if isinstance(value, torch.nn.Module) else value
+    return parameters
+
+
+def optimizer_of(method: str, model, parameters: g.Tensors) -> torch.optim.Optimizer:
+    settings = {key: value for key, value in g.ADAMW.items() if key not in ("lr", "weight_decay")}
+    if method == "lora-plus":
+        return create_loraplus_optimizer(
+            model, torch.optim.AdamW, lr=g.ADAMW["lr"], loraplus_lr_ratio=RATIO, loraplus_weight_decay=DECAY, **settings)
+    if method == "lora-fa":
+        return create_lorafa_optimizer(model, RANK, ALPHA, lr=g.ADAMW["lr"], weight_decay=DECAY)
+    return torch.optim.AdamW(list(parameters.values()), **g.ADAMW)
+
+
+def loss_of(method: str, model, tokens) -> torch.Tensor:
+    """The mean NLL; for an allocating AdaLoRA by way of its own forward, which adds the orthogonality term."""
+    nll = g.mean_nll(g.logits_of(model, tokens), tokens)
+    if method != "adalora-allocated":
+        return nll
+    inner, kept = model.base_model.model, model.base_model.model.forward
+    inner.forward = lambda *_, **__: types.SimpleNamespace(loss=nll * 1)
+    try:
+        return model.base_model.forward().loss
+    finally:
+        inner.forward = kept
+
+
+def train(method: str, model, tokens) -> dict:
+    parameters = trained(model)
+    optimizer = optimizer_of(method, model, parameters)
+    losses, result, kept = [], {}, []
+    for step in range(1, g.STEPS + 2):
+        optimizer.zero_grad()
+        loss = loss_of(method, model, tokens)
+        losses.append(loss.detach())
+        if step > g.STEPS:
+            break
+        loss.backward()
+        if step == 1:
+            result["gradient"] = {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None}
+        optimizer.step()
+        if method == "adalora-allocated":
+            model.base_model.update_and_allocate(step)
+            kept.append(sum((p != 0).sum().item() for n, p in parameters.items() if n.endswith("lora_E")))
+    result["end"] = {name: value.detach().clone() for name, value in parameters.items()}
+    return result | {"losses": torch.stack(losses), "kept": torch.tensor(kept)}
+
+
+def perturb(method: str, model) -> None:
+    """Moves every parameter, so that no gradient is zero; the result is still exact in float32."""
+    stream = g.random("adapters", method)
+    with torch.no_grad():
+        for name, parameter in trained(model).items():
+            if name.rpartition(".")[2] in FROZEN.get(method, ()):
+                continue
+            size = 0.3 if name.endswith("lora_E") else 0.05
+            parameter.copy_((parameter + size * torch.randn(parameter.shape, generator=stream)).float())
+
+
+def write(method: str) -> dict:
+    torch.manual_seed(g.SEED)
+    model, tokens = get_peft_model(g.load(MODEL), CONFIGS[method]).eval(), g.sequences(MODEL)
+    weights = g.linear_weights(g.load(MODEL))
+    perturb(method, model)
+    start = {name: value.detach().clone() for name, value in trained(model).items()}
+    double = g.in_double(model)
+    tensors = g.named("start", start)
+    if method == "vera":
+        layer = next(layer for layer in double.modules() if hasattr(layer, "vera_A"))
+        tensors |= {"vera_A": layer.vera_A["default"].float(), "vera_B": layer.vera_B["default"].float()}
+    merged = g.copy.deepcopy(double).merge_and_unload()
+    for name, value in merged.state_dict().items():
+        module, _, kind = name.rpartition(".")
+        if module.startswith(g.FIRST_LAYER + "self_attn.q_proj") or module.startswith(g.FIRST_LAYER + "mlp.down_proj"):
+            tensors[f"effective.{module}.{kind}"] = value
+    values = train(method, double, tokens)
+    tensors |= {"losses": values["losses"]} | g.named("gradient", values["gradient"]) | g.named("end", values["end"])
+    if method == "adalora-allocated":
+        tensors["kept"] = values["kept"]
+    file = FOLDER / f"{method}.safetensors"
+    g.save(tensors, file)
+    assert all(value.abs().max() > 1e-8 for value in values["gradient"].values()), method
+    return {"method": method, "file": file.as_posix(), "losses": values["losses"].tolist(), "weights": len(weights)}
+
+
+def main() -> None:
+    os.chdir(Path(__file__).resolve().parent)
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    g.transformers.logging.disable_progress_bar()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    cases = [write(method) for method in CONFIGS]
+    files = sorted(FOLDER.iterdir())
+    g.write_json(MANIFEST, {
+        "command": "python generate_adapters.py",
+        "seed": g.SEED,
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in g.PACKAGES},
+        "rank": RANK, "alpha": ALPHA, "ratio": RATIO, "adamw": g.ADAMW, "adalora": ADALORA,
+        "cases": cases,
+        "sha256": {file.as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+    })
+    print(f"{len(files)} files, {sum(file.stat().st_size for file in files)} bytes")
+
+
+if __name__ == "__main__":
+    main()
