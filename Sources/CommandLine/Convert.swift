@@ -16,10 +16,10 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Turns a run folder into PEFT adapters, and PEFT adapters into a run folder.",
     discussion: """
-      peft writes out/checkpoint-N, which PeftModel.from_pretrained loads, and out/base where it is asked for, which \
-      transformers loads in Float32. PiSSA, MiLoRA and svd have taken a part of the base into the adapter; PEFT would not find \
-      that part again. So they become LoRA over out/base, which then is the residual base and always written, or with --plain \
-      LoRA of twice the rank over the original base.
+      peft writes folders checkpoint-N, which PeftModel.from_pretrained loads, and on demand a folder base, which transformers \
+      loads in Float32. PiSSA, MiLoRA and svd have moved a part of the base into the adapter, and PEFT would not find that \
+      part again. So they become LoRA over the residual base, which is then always written, or with --plain LoRA of twice the \
+      rank over the original base.
 
       hdf5 writes a run folder from a folder of checkpoint-N, from one of them, or from a packed run.
       """)
@@ -28,7 +28,7 @@ struct Convert: ParsableCommand {
     help: ArgumentHelp("A run folder or a packed run; for hdf5 also a folder of checkpoints.", valueName: "source"))
   var source: String
 
-  @Option(help: "The form to convert to.")
+  @Option(help: ArgumentHelp("The form to convert to.", valueName: "form"))
   var to: ConvertedForm
 
   @Option(help: ArgumentHelp("The folder to write, new or empty.", valueName: "dir"))
@@ -93,6 +93,8 @@ struct Convert: ParsableCommand {
 
 extension Convert {
   private func writeAdapters() throws {
+    try RunLocation.requireRun(
+      at: source, isPackAllowed: true, remedy: "PEFT adapters need no conversion to peft; --to hdf5 makes a run of them")
     let run = try GuardedReading.run(at: source)
     let conversion = try PEFTConversion(of: run, isPlain: plain)
     let model = withBase || conversion.needsResidualBase ? try model(of: run) : nil
@@ -138,7 +140,8 @@ extension Convert {
     }
     if RunFolder.isRun(at: source) {
       throw FileError(
-        .badContent, path: source, "expected PEFT adapters or a packed run, found a run folder, which is HDF5 already")
+        .badContent, path: source, "expected PEFT adapters or a packed run, found a run folder",
+        remedy: "It is HDF5 already; `spectroscope pack` makes one file of it")
     }
     let adapters = try RunImport(
       source: source, initial: initial, base: base, method: method?.method, createdBy: "spectroscope \(programVersion)")

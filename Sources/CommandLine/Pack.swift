@@ -32,6 +32,8 @@ struct Pack: ParsableCommand {
         .cannotCreate, path: out, "expected a new file, found one that exists",
         remedy: "Name another file, or delete this one if it is not needed")
     }
+    try RunLocation.requireRun(
+      at: source, isPackAllowed: false, remedy: "`spectroscope convert --to hdf5` makes one of PEFT adapters")
     try GuardedReading.pack(source, to: out)
     if !quiet { Console.error("wrote \(out)") }
   }

@@ -21,6 +21,20 @@ enum RunLocation {
     return nil
   }
 
+  /// Throws unless there is a run at `path`: `.cannotOpen` where there is nothing, `.badContent` for anything else.
+  ///
+  /// - Parameter remedy: what to do with the other thing.
+  static func requireRun(at path: String, isPackAllowed: Bool, remedy: String) throws(FileError) {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw FileError(.cannotOpen, path: path, "no such file or folder")
+    }
+    if RunFolder.isRun(at: path) { return }
+    if isPackAllowed, try folder(of: path) != nil { return }
+    throw FileError(
+      .badContent, path: path, "expected a run folder\(isPackAllowed ? " or a packed run" : ""), found none",
+      remedy: remedy)
+  }
+
   /// Whether `path` is a packed run; then `folder`, new or empty, becomes its run folder.
   static func unpack(_ path: String, to folder: String) throws(FileError) -> Bool {
     guard HDF5File.hasSignature(path) else { return false }

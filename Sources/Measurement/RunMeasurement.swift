@@ -26,7 +26,7 @@ extension MeasurementOptions {
     }
     self.init(
       source: run.folder, base: base, initial: initial,
-      method: method ?? (recorded.method == .full ? nil : recorded.method),
+      method: method ?? (recorded.method == .full ? nil : run.identity.givenMethod),
       depth: depth, basis: basis, directions: directions, jobs: jobs,
       output: output ?? run.path + "/" + RunLayout.analysis)
     self.run = run

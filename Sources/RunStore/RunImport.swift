@@ -11,6 +11,7 @@ package struct RunImport: Sendable {
   private let series: CheckpointSeries
   private let adapters: [(step: Int, adapter: AdapterFolder)]
   private let identity: RunIdentity
+  private let statedMethod: AdapterMethod?
 
   /// Reads what the adapters are; of the tensors, names and shapes.
   ///
@@ -33,6 +34,7 @@ package struct RunImport: Sendable {
     }
     if let initial { adapters = [(0, try AdapterFolder(path: initial))] + adapters.filter { $0.step != 0 } }
     self.adapters = adapters
+    statedMethod = method
     let last = adapters[adapters.count - 1].adapter
     identity = try Self.identity(of: last, method ?? last.method, base: base, createdBy)
   }
@@ -96,7 +98,20 @@ package struct RunImport: Sendable {
     if let format = PEFTFolder.format(of: adapter), format != .float32 {
       members[PEFTFolder.formatMember] = .string(format.rawValue)
     }
+    if let statedMethod { members[RunIdentity.statedMethodMember] = .string(statedMethod.rawValue) }
     identity.configuration = .object(members)
     return identity
+  }
+}
+
+extension RunIdentity {
+  /// The member of the configuration that names a method which the files of PEFT's adapters could not tell.
+  static let statedMethodMember = "stated_method"
+
+  /// The method that analysis has to take for given. Adapters of PEFT's own tell it as far as they can, each by itself; of these it is
+  /// what was stated beside them.
+  package var givenMethod: AdapterMethod? {
+    let isOfPEFT = configuration[PEFTFolder.configurationMember] != nil
+    return AdapterMethod(rawValue: isOfPEFT ? configuration[Self.statedMethodMember]?.string ?? "" : method)
   }
 }

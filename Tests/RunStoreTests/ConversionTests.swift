@@ -190,7 +190,11 @@ import Weights
   }
 
   /// Adapters of PEFT's own, with what our methods do not have: patterns of its own, half precision, triplets cut to none.
-  @Test(arguments: ["lora", "adalora-pruned", "miss-mini", "vera", "ia3", "dora", "pissa-f32-initial"])
+  @Test(arguments: [
+    "lora", "lora-bf16", "patterns", "embeddings", "modules-to-save", "adapter-name", "experts", "gpt2",
+    "adalora-pruned",
+    "miss-mini", "vera", "ia3", "dora", "pissa-f32-initial", "pissa-niter", "pissa-converted",
+  ])
   func adaptersOfPEFT(name: String) throws {
     let reference = ReferenceCase.named(name)
     let run = folder.path("run")
