@@ -94,7 +94,8 @@ struct Convert: ParsableCommand {
 extension Convert {
   private func writeAdapters() throws {
     try RunLocation.requireRun(
-      at: source, isPackAllowed: true, remedy: "PEFT adapters need no conversion to peft; --to hdf5 makes a run of them")
+      at: source, isPackAllowed: true, remedy: "PEFT adapters need no conversion to peft; --to hdf5 makes a run of them"
+    )
     let run = try GuardedReading.run(at: source)
     let conversion = try PEFTConversion(of: run, isPlain: plain)
     let model = withBase || conversion.needsResidualBase ? try model(of: run) : nil
