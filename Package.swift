@@ -67,7 +67,7 @@ let package = Package(
 
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["RunStore", "Adapters", "Weights", "LinearAlgebra", collections],
+      name: "TestSupport", dependencies: ["RunStore", "Training", "Adapters", "Weights", "LinearAlgebra", collections],
       path: "Tests/TestSupport",
       swiftSettings: settings),
     tests(of: "LinearAlgebra", [algorithms]),

@@ -49,8 +49,12 @@ package enum TrainedWhole: TrainedMethod {
   package static let hasDropout = false
   package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { nil }
 
+  /// PEFT refuses an adapter that adapts nothing, unless its targets are the name that stands for none.
   package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
-    loraMembers(of: adapter).merging(["modules_to_save": adapter.paths(with: "weight")]) { $1 }
+    let members: PEFTMembers = [
+      "target_modules": "dummy-target-modules", "modules_to_save": adapter.paths(with: "weight"),
+    ]
+    return loraMembers(of: adapter).merging(members) { $1 }
   }
 
   package static func adapting<S: TransformerScalar>(

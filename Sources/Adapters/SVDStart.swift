@@ -55,6 +55,16 @@ package enum SVDStart {
     return nil
   }
 
+  /// True where a weight holds nothing of a start, because it is the residual W₀ − s·B₀·A₀ that the start has left: W_eff(0) is then
+  /// not this weight. In W₀ itself PiSSA's and MiLoRA's directions have the size of the start.
+  package static func isTaken(
+    _ start: LoRAFactors, outOf weight: Matrix<Double>
+  ) throws(LinearAlgebraError) -> Bool {
+    let basis = try householderQR(of: start.b).q
+    let held = try product(basis.transposed, weight.view).frobeniusNorm()
+    return held < 0.01 * (try start.product.dense().frobeniusNorm())
+  }
+
   /// ‖round(W₀ − s·B₀·A₀) − (W₀ − s·B₀·A₀)‖_F in the base's format.
   package static func residualRoundingNorm(
     weight: Matrix<Double>, start: LoRAFactors, format: FloatFormat

@@ -13,18 +13,20 @@ struct Analyze: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Computes the spectrum of every module's update at every checkpoint.",
     discussion: """
-      The source is a run folder of this program, a folder of checkpoints (checkpoint-N of the Hugging Face Trainer, \
-      TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of adapters or of whole models, or one \
+      The source is a run folder of this program or a packed run, a folder of checkpoints (checkpoint-N of the \
+      Hugging Face Trainer, TRL and unsloth; global_step_N of verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of adapters or of whole models, or one \
       folder of either. \
       Read so far: \(PEFTMethods.analysed).
 
       A run folder has recorded its base, and another one is refused; its analysis is written to its analysis.h5. \
-      For other sources name --base and --out.
+      For other sources name --base and --out, for a packed run --out.
 
       An interrupted analysis goes on where it was when the same command is given again.
       """)
 
-  @Argument(help: ArgumentHelp("A run folder, a folder of checkpoints, or one adapter folder.", valueName: "source"))
+  @Argument(
+    help: ArgumentHelp(
+      "A run folder, a packed run, a folder of checkpoints, or one adapter folder.", valueName: "source"))
   var source: String
 
   @Option(
@@ -67,12 +69,21 @@ struct Analyze: ParsableCommand {
     if let out, out.isEmpty { throw ValidationError("--out must name a file, found an empty text") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
     if let k, k < 1 { throw ValidationError("--k must be at least 1, found \(k)") }
-    for (name, value) in [("--base <dir>", base), ("--out <file>", out)] where value == nil && !isRun {
+    let isFolder = RunFolder.isRun(at: source)
+    for (name, value, hasDefault) in [("--base <dir>", base, isRun), ("--out <file>", out, isFolder)]
+    where value == nil && !hasDefault {
       throw ValidationError("Missing expected argument '\(name)': there is a default for run folders alone")
     }
   }
 
-  private var isRun: Bool { RunFolder.isRun(at: source) }
+  /// True for a packed run, too, whether it can be read or not.
+  private var isRun: Bool {
+    do throws(FileError) {
+      return try RunLocation.folder(of: source) != nil
+    } catch {
+      return true
+    }
+  }
 
   func run() throws {
     let options = try isRun ? optionsOfRun() : optionsOfSeries(base: base!, out: out!)

@@ -16,7 +16,7 @@ struct Export: ParsableCommand {
       not computed at this depth.
       """)
 
-  @Argument(help: ArgumentHelp("An analysis file, or a run folder that holds analysis.h5.", valueName: "file"))
+  @Argument(help: ArgumentHelp("An analysis file, or a run folder or packed run that holds one.", valueName: "file"))
   var file: String
 
   @Option(help: "The format of the files.")
@@ -44,23 +44,25 @@ struct Export: ParsableCommand {
     for path in try format.exporter.export(analysis, training: training, to: out) where !quiet { Console.print(path) }
   }
 
-  /// What the run folder at `path` has recorded; nil for anything else, and where it has recorded nothing.
+  /// What the run at `path` has recorded; nil for anything else, and where it has recorded nothing.
   private static func trainingRecords(at path: String) throws(FileError) -> TrainingRecords? {
-    let file = path + "/" + RunLayout.records
-    guard RunFolder.isRun(at: path), FileManager.default.fileExists(atPath: file) else { return nil }
-    return try TrainingRecords(path: file)
+    guard let folder = try RunLocation.folder(of: path) else { return nil }
+    let file = folder + "/" + RunLayout.records
+    return FileManager.default.fileExists(atPath: file) ? try TrainingRecords(path: file) : nil
   }
 
-  /// The file itself, or `analysis.h5` in a run folder; throws `.cannotOpen` for a folder without one.
+  /// The file itself, or the one in a run folder or packed run; throws `.cannotOpen` where that holds none.
   static func analysisFile(at path: String) throws(FileError) -> String {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    guard exists, isFolder.boolValue else { return path }
-    let file = path + "/analysis.h5"
+    let run = try RunLocation.folder(of: path)
+    guard exists, isFolder.boolValue || run != nil else { return path }
+    let file = (run ?? path) + "/" + RunLayout.analysis
     guard FileManager.default.fileExists(atPath: file) else {
       throw FileError(
         .cannotOpen, path: path,
-        "expected an analysis file, or a folder that holds analysis.h5, found a folder without it",
+        "expected an analysis file, or a folder that holds analysis.h5, found a "
+          + (isFolder.boolValue ? "folder without it" : "packed run without it"),
         remedy: "Make one with `spectroscope analyze`")
     }
     return file

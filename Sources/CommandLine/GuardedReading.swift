@@ -31,12 +31,13 @@ enum GuardedReading {
     }
   }
 
-  /// The run folder at `path`, with its sound checkpoints extracted.
+  /// The run folder or packed run at `path`, with its sound checkpoints extracted.
   ///
   /// - Parameter mendsIndex: make `run.h5` again where it is missing.
   /// - Throws: `FileError` as `ExtractedRun` does.
   static func run(at path: String, mendsIndex: Bool = false) throws(FileError) -> ExtractedRun {
-    try ExtractedRun(of: path) { run, folder throws(FileError) in
+    let found = try RunLocation.folder(of: path) ?? path
+    return try ExtractedRun(of: found, named: found == path ? nil : path) { run, folder throws(FileError) in
       let flags = mendsIndex ? ["--mends-index"] : []
       // A child that crashes is followed by one that goes on behind the file it crashed on, of which there is an end.
       for _ in 0...(try RunLayout.steps(in: run).count + 3) {
@@ -47,6 +48,28 @@ enum GuardedReading {
         }
       }
     }
+  }
+
+  /// Makes one file of the run folder at `run`.
+  ///
+  /// - Throws: `FileError` where a file of the run is damaged, or the file cannot be written.
+  static func pack(_ run: String, to path: String) throws(FileError) {
+    switch try child(PackRun.self, [run, path]) {
+    case .finished: return
+    case .failed(let error): throw error
+    case .crashed:
+      throw FileError(
+        .badContent, path: run, "expected a run, found one with a damaged or unsafe HDF5 file: reading it crashes HDF5",
+        remedy: "`spectroscope inspect` names the file")
+    }
+  }
+
+  /// Makes a run folder of the packed run at `path`; of another file it makes nothing.
+  ///
+  /// - Throws: `FileError` where the packed run is damaged, or the folder cannot be written.
+  static func unpack(_ path: String, to folder: String) throws(FileError) {
+    // Of a file that crashes HDF5 at once, its reader says what it expected.
+    if case .failed(let error) = try child(UnpackRun.self, [path, folder]) { throw error }
   }
 
   private enum Ending {
@@ -120,6 +143,35 @@ struct ExtractRun: ParsableCommand {
     try GuardedReading.runAsChild { () throws(FileError) in
       var extraction = try RunExtraction(of: path, to: folder)
       try extraction.extract(mendsIndex: mendsIndex)
+    }
+  }
+}
+
+/// The child that reads a run folder and makes one file of it.
+struct PackRun: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pack-run", abstract: "Writes a run folder as one file.", shouldDisplay: false)
+
+  @Argument var path: String
+  @Argument var file: String
+
+  func run() throws {
+    try GuardedReading.runAsChild { () throws(FileError) in try RunPack.write(path, to: file) }
+  }
+}
+
+/// The child that reads a packed run; it does nothing with any other HDF5 file.
+struct UnpackRun: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unpack-run", abstract: "Writes a packed run as a run folder.", shouldDisplay: false)
+
+  @Argument var path: String
+  @Argument var folder: String
+
+  func run() throws {
+    try GuardedReading.runAsChild { () throws(FileError) in
+      guard (try? RunPack.isPack(at: path)) == true else { return }
+      try RunPack.unpack(path, to: folder)
     }
   }
 }

@@ -7,7 +7,7 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says what a file or folder is, and what is wrong with it.",
     discussion: """
-      Knows run folders, adapter folders, series of checkpoints, base models, analysis files, and what is often found in \
+      Knows run folders and packed runs, adapter folders, series of checkpoints, base models, analysis files, and what is often found in \
       their place: Git LFS pointers, truncated files, pickles. Exit code 65 where something is broken, 66 where it cannot \
       be opened.
       """)
@@ -21,6 +21,7 @@ struct Inspect: ParsableCommand {
     let reader = Inspection.Reader(
       analysis: { path throws(FileError) in try GuardedReading.analysis(at: path) },
       run: { path throws(FileError) in try GuardedReading.run(at: path) },
+      isPackedRun: { path throws(FileError) in try RunLocation.folder(of: path) != nil },
       locateBase: { base throws(FileError) in try BaseLocation.folder(for: base) })
     let inspection = try Inspection(path: path, reader: reader)
     if output.json {

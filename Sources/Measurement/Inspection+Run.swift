@@ -25,7 +25,7 @@ extension Inspection {
     let base = try? BaseModel(path: locateBase(identity.base))
     facts["base found"] = .bool(base != nil)
     facts["written by"] = .string(identity.createdBy)
-    facts["analysed"] = .bool(FileManager.default.fileExists(atPath: run.path + "/" + RunLayout.analysis))
+    facts["analysed"] = .bool(FileManager.default.fileExists(atPath: run.files + "/" + RunLayout.analysis))
     if series == nil { facts["note"] = .string("\(identity.method) is not analysed yet") }
     // That there is no index is odd; one that is there and cannot be read is broken.
     if let problem = run.indexError, problem.kind != .cannotOpen { fail(problem) }
@@ -50,7 +50,7 @@ extension Inspection {
 
   private mutating func describeRecords(of run: ExtractedRun) {
     do throws(FileError) {
-      let records = try TrainingRecords(path: run.path + "/" + RunLayout.records).records
+      let records = try TrainingRecords(path: run.files + "/" + RunLayout.records).records
       facts["records"] = .integer(records.count)
       if let last = records.last { facts["last record"] = .integer(last.step) }
     } catch {

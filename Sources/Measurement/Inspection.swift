@@ -13,6 +13,7 @@ package struct Inspection: Sendable {
     case adapter = "adapter folder"
     case series = "series of checkpoints"
     case run = "run folder"
+    case packedRun = "packed run"
     case runFile = "file of a run"
     case base = "base model"
     case basis = "spectral basis"
@@ -27,6 +28,8 @@ package struct Inspection: Sendable {
   package struct Reader {
     package var analysis: (String) throws(FileError) -> Analysis
     package var run: (String) throws(FileError) -> ExtractedRun
+    /// Whether an HDF5 file is a packed run, which `run` then reads.
+    package var isPackedRun: (String) throws(FileError) -> Bool
     /// The folder of a base as a run recorded it.
     package var locateBase: (String) throws(FileError) -> String
 
@@ -38,15 +41,17 @@ package struct Inspection: Sendable {
       run: @escaping (String) throws(FileError) -> ExtractedRun = { path throws(FileError) in
         try ExtractedRun(of: path)
       },
+      isPackedRun: @escaping (String) throws(FileError) -> Bool = { path throws(FileError) in false },
       locateBase: @escaping (String) throws(FileError) -> String = { base throws(FileError) in base }
     ) {
       self.analysis = analysis
       self.run = run
+      self.isPackedRun = isPackedRun
       self.locateBase = locateBase
     }
   }
 
-  package let kind: Kind
+  package private(set) var kind: Kind
   /// Names and values, in the order to show them.
   package internal(set) var facts: OrderedDictionary<String, JSONValue> = [:]
   /// What looks wrong; empty where nothing does.
@@ -68,12 +73,13 @@ package struct Inspection: Sendable {
     }
     kind = isFolder.boolValue ? Self.kind(ofFolder: path) : Self.kind(ofFile: path)
     do throws(FileError) {
+      if kind == .analysis, try reader.isPackedRun(path) { kind = .packedRun }
       switch kind {
       case .adapter, .series: try describeSeries(path)
       case .base: try describeBase(path)
       case .basis: try describeBasis(path)
       case .adapterWeights, .weights: try describeWeights(path)
-      case .run: try describeRun(reader.run(path), locateBase: reader.locateBase)
+      case .run, .packedRun: try describeRun(reader.run(path), locateBase: reader.locateBase)
       case .runFile: describeRunFile(path)
       case .analysis: try describeAnalysis(reader.analysis(path))
       case .json: describeJSON(path)

@@ -62,6 +62,8 @@ struct MethodRecognition {
       return nil
     }
     do {
+      // Over a residual base that was exported, the adapter is a LoRA that did not start at zero.
+      if try SVDStart.isTaken(start, outOf: weight) { return nil }
       return try SVDStart.end(spannedBy: start.b, of: weight)
     } catch {
       throw FileError(.badContent, path: initial.path, object: module.path, "\(error)")

@@ -26,7 +26,7 @@ extension MeasurementOptions {
     }
     self.init(
       source: run.folder, base: base, initial: initial,
-      method: method ?? (recorded.method == .full ? nil : recorded.method),
+      method: method ?? (recorded.method == .full ? nil : run.identity.givenMethod),
       depth: depth, basis: basis, directions: directions, jobs: jobs,
       output: output ?? run.path + "/" + RunLayout.analysis)
     self.run = run
@@ -44,7 +44,7 @@ extension MeasurementOptions {
 
 extension ExtractedRun {
   /// What tells `base` from the one that the run recorded; nil where they are the same, or where the run does not know.
-  func differenceOfBase(_ base: BaseModel) throws(FileError) -> String? {
+  package func differenceOfBase(_ base: BaseModel) throws(FileError) -> String? {
     guard !identity.baseID.isEmpty else { return nil }
     let found = try BaseIdentity.sha256(of: base)
     if found == identity.baseID { return nil }

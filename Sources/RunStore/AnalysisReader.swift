@@ -11,9 +11,23 @@ struct AnalysisReader {
   init(path: String) throws(FileError) {
     let root = try HDF5File.open(path).root()
     try AnalysisFile.format.require(of: root)
+    try readOrigin(of: root)
+    try readContent(of: root)
+  }
+
+  /// Reads the analysis of a file that holds other things too, from its root.
+  init(besideOthersIn root: borrowing HDF5Group) throws(FileError) {
+    try readOrigin(of: try root.group("analysis"))
+    try readContent(of: root)
+  }
+
+  private mutating func readOrigin(of group: borrowing HDF5Group) throws(FileError) {
     for (name, field) in AnalysisOrigin.attributes {
-      analysis.origin[keyPath: field] = try root.text(name) ?? ""
+      analysis.origin[keyPath: field] = try group.text(name) ?? ""
     }
+  }
+
+  private mutating func readContent(of root: borrowing HDF5Group) throws(FileError) {
     let group = try root.group("analysis")
     steps = try group.dataset("step").read()
     modules = try group.dataset("module").readTexts()

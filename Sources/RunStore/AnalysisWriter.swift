@@ -60,9 +60,22 @@ struct AnalysisWriter {
     return grid
   }
 
-  /// Writes everything.
+  /// Writes everything to the root of a file.
   func write(to root: borrowing HDF5Group) throws(FileError) {
-    try writeAttributes(of: root)
+    try root.setAttribute("NX_class", "NXroot")
+    try root.setAttribute("default", "analysis")
+    try AnalysisFile.format.write(to: root)
+    try writeOrigin(to: root)
+    try writeContent(to: root)
+  }
+
+  /// Writes everything to the root of a file that holds other things too; where the analysis comes from are then attributes of its group.
+  func write(besideOthersTo root: borrowing HDF5Group) throws(FileError) {
+    try writeContent(to: root)
+    try writeOrigin(to: try root.group("analysis"))
+  }
+
+  private func writeContent(to root: borrowing HDF5Group) throws(FileError) {
     let group = try root.createGroup("analysis")
     try group.setAttribute("NX_class", "NXentry")
     if let first = deltas.first { try group.setAttribute("default", first.delta.rawValue) }
@@ -80,12 +93,9 @@ struct AnalysisWriter {
     try root.write(text: try FindingsJSON.text(of: analysis.findings, path: root.location.path), named: "findings")
   }
 
-  private func writeAttributes(of root: borrowing HDF5Group) throws(FileError) {
-    try root.setAttribute("NX_class", "NXroot")
-    try root.setAttribute("default", "analysis")
-    try AnalysisFile.format.write(to: root)
+  private func writeOrigin(to group: borrowing HDF5Group) throws(FileError) {
     for (name, field) in AnalysisOrigin.attributes {
-      try root.setAttribute(name, analysis.origin[keyPath: field])
+      try group.setAttribute(name, analysis.origin[keyPath: field])
     }
   }
 

@@ -10,8 +10,10 @@ package final class ExtractedRun: Sendable {
     package var error: FileError
   }
 
-  /// The run folder, as it was named.
+  /// The run folder, or the packed run, as it was named.
   package let path: String
+  /// The folder that holds its files; another than `path` for a packed run.
+  package let files: String
   /// The temporary folder of `checkpoint-N`; without any for a method that `PEFTFolder` does not hold.
   package var folder: String { scratch.path }
   package let identity: RunIdentity
@@ -24,18 +26,20 @@ package final class ExtractedRun: Sendable {
 
   /// Extracts the run at `path`.
   ///
+  /// - Parameter name: what it is called in messages, where that is not its path.
   /// - Parameter extract: runs a `RunExtraction` of the run to the folder it is given. It may crash on a file that is damaged, so a
   ///   caller with untrusted files has a child do it, again and again until it ends by itself.
   /// - Throws: `FileError` where there is no run, where no file of it can be read, or where there is no space for the copies.
   package init(
-    of path: String,
+    of path: String, named name: String? = nil,
     extract: (_ run: String, _ folder: String) throws(FileError) -> Void = { run, folder throws(FileError) in
       var extraction = try RunExtraction(of: run, to: folder)
       try extraction.extract()
     }
   ) throws(FileError) {
     let run = RunLayout.withoutTrailingSlash(path)
-    self.path = run
+    files = run
+    self.path = name ?? run
     scratch = try ScratchFolder()
     // Asked before the extraction, which may mend it.
     let absence = Self.absenceOfIndex(in: run)
@@ -80,7 +84,8 @@ extension ExtractedRun {
       let file = [AdapterFolder.weightsName, PEFTConfiguration.fileName].map { "/" + $0 }.first(where: rest.hasPrefix)
       return "\(path)/\(RunLayout.checkpoint(step))\(rest.dropFirst(file?.count ?? 0))"
     }
-    return (parts.prefix(1) + renamed).joined().replacing(folder, with: path).replacing(PEFTFolder.prefix, with: "")
+    return (parts.prefix(1) + renamed).joined().replacing(folder, with: path).replacing(files, with: path)
+      .replacing(PEFTFolder.prefix, with: "")
   }
 
   /// An error about a temporary file as one about the file of the run.

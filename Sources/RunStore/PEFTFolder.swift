@@ -21,24 +21,43 @@ package enum PEFTFolder {
   package static func write(
     _ snapshot: AdapterSnapshot, of identity: RunIdentity, to folder: String, modificationTime: Int? = nil
   ) throws(FileError) {
+    try write(snapshot, members: members(of: snapshot, identity), of: identity, to: folder)
+    for name in [PEFTConfiguration.fileName, AdapterFolder.weightsName] {
+      if let modificationTime { setModificationTime(of: folder + "/" + name, to: modificationTime) }
+    }
+  }
+
+  /// Makes the folder and writes both files, with these members of `adapter_config.json`; throws as above.
+  static func write(
+    _ snapshot: AdapterSnapshot, members: PEFTMembers, of identity: RunIdentity, to folder: String
+  ) throws(FileError) {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw FileError(.cannotCreate, path: folder, "the folder cannot be created", remedy: "Check the free space")
     }
-    let configuration = folder + "/" + PEFTConfiguration.fileName
-    let weights = folder + "/" + AdapterFolder.weightsName
-    guard let method = method(named: identity.method) else { preconditionFailure("no form of \(identity.method)") }
-    try PendingFile.write(json(of: snapshot, identity, method).text(pretty: true) + "\n", to: configuration)
+    let text = JSONValue.object(members).text(pretty: true) + "\n"
+    try PendingFile.write(text, to: folder + "/" + PEFTConfiguration.fileName)
+    let method = form(of: identity)
+    let format = identity.configuration[formatMember]?.string.flatMap(FloatFormat.init(rawValue:)) ?? .float32
     var writer = SafetensorsWriter()
     for (module, tensors) in snapshot.modules {
       for tensor in tensors {
-        writer.add(name(of: tensor, in: module, method), shape: tensor.shape, tensor.values, as: .float32)
+        writer.add(name(of: tensor, in: module, method), shape: tensor.shape, tensor.values, as: format)
       }
     }
-    try writer.write(to: weights)
-    if let modificationTime { [configuration, weights].forEach { setModificationTime(of: $0, to: modificationTime) } }
+    try writer.write(to: folder + "/" + AdapterFolder.weightsName)
   }
+
+  private static func form(of identity: RunIdentity) -> any TrainedMethod.Type {
+    guard let method = method(named: identity.method) else { preconditionFailure("no form of \(identity.method)") }
+    return method
+  }
+
+  /// The member of a run's configuration that holds the `adapter_config.json` it was made from, where PEFT trained it.
+  static let configurationMember = "adapter_config"
+  /// The member that says as what numbers PEFT stored its tensors, where that is not F32.
+  static let formatMember = "adapter_dtype"
 
   /// PEFT puts its wrapper's prefix before the base model's own path, and `.weight` behind what is a layer.
   private static func name(
@@ -50,9 +69,12 @@ package enum PEFTFolder {
 
   static let prefix = "base_model.model."
 
-  private static func json(
-    of snapshot: AdapterSnapshot, _ identity: RunIdentity, _ method: any TrainedMethod.Type
-  ) -> JSONValue {
+  /// The members of `adapter_config.json`: those that PEFT wrote, or what the run's identity comes to.
+  static func members(of snapshot: AdapterSnapshot, _ identity: RunIdentity) -> PEFTMembers {
+    let method = form(of: identity)
+    if let written = identity.configuration[configurationMember]?.object {
+      return written.merging(["base_model_name_or_path": .string(identity.base)]) { $1 }
+    }
     var modules = snapshot.modules
     modules[AdapterSnapshot.sharedModule] = nil
     let adapter = ExportedAdapter(
@@ -62,7 +84,7 @@ package enum PEFTFolder {
       "peft_type": .string(method.peftType), "task_type": "CAUSAL_LM",
       "base_model_name_or_path": .string(identity.base), "bias": "none",
     ]
-    return .object(common.merging(method.peftMembers(of: adapter)) { $1 })
+    return common.merging(method.peftMembers(of: adapter)) { $1 }
   }
 
   private static func setModificationTime(of path: String, to time: Int) {

@@ -26,23 +26,32 @@ package struct RunCheckpoint: Equatable, Sendable {
 
   /// Writes the file whole; throws `.cannotCreate` or `.cannotWrite`.
   package func write(to path: String) throws(FileError) {
-    try HDF5File.write(to: path) { (root) throws(FileError) in
-      try Self.format.write(to: root)
-      if let identity {
-        try identity.writeAttributes(to: root)
-        try root.setAttribute("config", identity.configuration.text())
-      }
-      try root.setAttribute("step", snapshot.step)
-      if let wallTime { try root.setAttribute("wall_time", wallTime) }
-      try snapshot.write(to: root)
+    try HDF5File.write(to: path) { (root) throws(FileError) in try write(to: root) }
+  }
+
+  /// Writes everything into a group, which is the file's root, or stands for it.
+  func write(to root: borrowing HDF5Group) throws(FileError) {
+    try Self.format.write(to: root)
+    if let identity {
+      try identity.writeAttributes(to: root)
+      try root.setAttribute("config", identity.configuration.text())
     }
+    try root.setAttribute("step", snapshot.step)
+    if let wallTime { try root.setAttribute("wall_time", wallTime) }
+    try snapshot.write(to: root)
   }
 
   /// Reads the file at `path`, which by its name is that of `step`, and by its folder one of `run`, where that is known.
   ///
   /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, of another format, step or run, or of a newer version.
   package static func read(from path: String, step: Int, of run: RunIdentity?) throws(FileError) -> RunCheckpoint {
-    let root = try HDF5File.open(path).root()
+    try read(from: try HDF5File.open(path).root(), step: step, of: run)
+  }
+
+  /// Reads the checkpoint that a group holds; throws `.badContent` as above.
+  static func read(
+    from root: borrowing HDF5Group, step: Int, of run: RunIdentity?
+  ) throws(FileError) -> RunCheckpoint {
     if try root.hasAttribute("format") { try format.require(of: root) }
     let stated: Int? = try root.number("step")
     guard stated == step else {

@@ -36,13 +36,13 @@ package struct RunExtraction {
   private mutating func extract(_ step: Int) throws(FileError) {
     let name = RunLayout.checkpoint(step)
     let identity = journal.identity
-    var snapshot: AdapterSnapshot?
+    var found: RunCheckpoint?
     try journal.note(name) { () throws(FileError) in
       let checkpoint = try RunCheckpoint.read(from: run + "/" + name, step: step, of: identity)
-      snapshot = checkpoint.snapshot
+      found = checkpoint
       return checkpoint.identity
     }
-    if let snapshot { try write(snapshot, readFrom: name) }
+    if let found { try write(found.snapshot, of: found.identity ?? journal.identity, readFrom: name) }
   }
 
   /// The adapter at step 0 from the index, where its checkpoint is lost.
@@ -53,11 +53,14 @@ package struct RunExtraction {
       snapshot = try RunIndex.initial(in: run)
       return nil
     }
-    if let snapshot { try write(snapshot, readFrom: RunLayout.index) }
+    if let snapshot { try write(snapshot, of: journal.identity, readFrom: RunLayout.index) }
   }
 
-  private func write(_ snapshot: AdapterSnapshot, readFrom name: String) throws(FileError) {
-    guard let identity = journal.identity, PEFTFolder.method(named: identity.method) != nil else { return }
+  /// - Parameter identity: the checkpoint's own, whose configuration may differ from that of others.
+  private func write(
+    _ snapshot: AdapterSnapshot, of identity: RunIdentity?, readFrom name: String
+  ) throws(FileError) {
+    guard let identity, PEFTFolder.method(named: identity.method) != nil else { return }
     let time = try PositionedFile(path: run + "/" + name).identity.modificationTime
     do throws(FileError) {
       try PEFTFolder.write(

@@ -14,22 +14,32 @@ enum RunIndex {
 
   /// Writes the index of the run folder at `run` whole, with links to the checkpoints that are in it.
   ///
+  /// - Parameter initial: the adapter at step 0, where it is known.
   /// Throws `.cannotOpen` where they cannot be listed, `.cannotCreate` or `.cannotWrite`.
-  static func write(_ identity: RunIdentity, initial: AdapterSnapshot, in run: String) throws(FileError) {
+  static func write(_ identity: RunIdentity, initial: AdapterSnapshot?, in run: String) throws(FileError) {
     let steps = try RunLayout.steps(in: run)
     try HDF5File.write(to: run + "/" + RunLayout.index) { (root) throws(FileError) in
       try format.write(to: root)
-      try identity.writeAttributes(to: root)
-      try root.write(text: identity.configuration.text(), named: "config")
-      try initial.write(to: try root.createGroup("initial"))
+      try write(identity, initial: initial, to: root)
       let links = try root.createGroup("checkpoints")
       for step in steps { try links.linkExternally(String(step), to: "/", inFile: RunLayout.checkpoint(step)) }
     }
   }
 
+  /// Writes the identity, the configuration and the adapter at step 0.
+  static func write(
+    _ identity: RunIdentity, initial: AdapterSnapshot?, to root: borrowing HDF5Group
+  ) throws(FileError) {
+    try identity.writeAttributes(to: root)
+    try root.write(text: identity.configuration.text(), named: "config")
+    if let initial { try initial.write(to: try root.createGroup("initial")) }
+  }
+
   /// The identity in the index of the run folder at `run`; throws `.cannotOpen` or `.badContent`.
-  static func identity(in run: String) throws(FileError) -> RunIdentity {
-    let root = try open(run)
+  static func identity(in run: String) throws(FileError) -> RunIdentity { try identity(of: try open(run)) }
+
+  /// The identity of which `root` has the attributes and the configuration; throws `.badContent`.
+  static func identity(of root: borrowing HDF5Group) throws(FileError) -> RunIdentity {
     // Where the configuration cannot be read, the digest of the identity tells whether that is damage.
     let configuration = try? root.dataset("config").readTexts()
     return try RunIdentity(attributesOf: root, configuration: configuration?.first ?? "")

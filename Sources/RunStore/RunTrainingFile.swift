@@ -14,15 +14,20 @@ enum TrainingFile {
 
   /// Writes the file whole; throws `.cannotCreate` or `.cannotWrite`.
   static func write(_ records: TrainingRecords, to path: String) throws(FileError) {
-    let columns = records.columns.subtracting(records.seriesColumns)
     try HDF5File.write(to: path) { (root) throws(FileError) in
       try format.write(to: root)
       try root.setAttribute("NX_class", "NXroot")
       try root.setAttribute("default", "training")
-      let group = try root.createGroup("training")
-      try write(records, columns: columns, to: group)
-      try writePlot(of: columns, to: group)
+      try write(records, to: root)
     }
+  }
+
+  /// Writes the group `training`.
+  static func write(_ records: TrainingRecords, to root: borrowing HDF5Group) throws(FileError) {
+    let columns = records.columns.subtracting(records.seriesColumns)
+    let group = try root.createGroup("training")
+    try write(records, columns: columns, to: group)
+    try writePlot(of: columns, to: group)
   }
 
   private static func write(

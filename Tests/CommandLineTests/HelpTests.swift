@@ -20,7 +20,9 @@ import Testing
     }
   }
 
-  @Test(arguments: ["", "demo", "train", "pretrain", "analyze", "basis", "export", "inspect", "doctor"])
+  @Test(arguments: [
+    "", "demo", "train", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "doctor",
+  ])
   func version(subcommand: String) throws {
     let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]
     let result = try run(Program.path, arguments, environment: Program.environment)
@@ -43,7 +45,7 @@ import Testing
         arguments: ["analyze"],
         message: """
           Error: Missing expected argument '<source>'
-          Help:  <source>  A run folder, a folder of checkpoints, or one adapter folder.
+          Help:  <source>  A run folder, a packed run, a folder of checkpoints, or one adapter folder.
           """, usage: HelpText.analyzeUsage),
       Misuse(
         arguments: ["analyze", "run", "--out", "out.h5"],
@@ -123,6 +125,21 @@ import Testing
           Error: Missing expected argument '<path>'
           Help:  <path>  A file or folder.
           """, usage: HelpText.inspectUsage),
+      Misuse(
+        arguments: ["convert", "run", "--to", "gguf", "--out", "out"],
+        message: """
+          Error: The value 'gguf' is invalid for '--to <form>'. Please provide one of 'peft' and 'hdf5'.
+          Help:  --to <form>  The form to convert to.
+          """, usage: HelpText.convertUsage),
+      Misuse(
+        arguments: ["convert", "run", "--to", "hdf5", "--out", "out", "--plain"],
+        message: "Error: --plain goes with --to peft alone", usage: HelpText.convertUsage),
+      Misuse(
+        arguments: ["convert", "run", "--to", "peft", "--out", "out", "--initial", "first"],
+        message: "Error: --initial goes with --to hdf5 alone", usage: HelpText.convertUsage),
+      Misuse(
+        arguments: ["pack", "run", "--out", ""], message: "Error: --out must name a file, found an empty text",
+        usage: HelpText.packUsage),
       Misuse(
         arguments: ["doctor", "--jsn"], message: "Error: Unknown option '--jsn'. Did you mean '--json'?",
         usage: HelpText.doctorUsage),

@@ -9,11 +9,16 @@ enum HelpText {
     + "[--json] [--quiet]"
   static let exportUsage = "spectroscope export <file> --format <format> --out <dir> [--quiet]"
   static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
+  static let convertUsage =
+    "spectroscope convert <source> --to <form> --out <dir> [--with-base] [--plain] [--base <dir>] "
+    + "[--initial <dir>] [--method <method>] [--quiet]"
+  static let packUsage = "spectroscope pack <run> --out <file> [--quiet]"
   static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
 
   static let subcommands = [
     ("demo", TrainingHelpText.demo), ("train", TrainingHelpText.train), ("pretrain", TrainingHelpText.pretrain),
-    ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("doctor", doctor),
+    ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("convert", convert),
+    ("pack", pack), ("doctor", doctor),
   ]
 
   static let root = """
@@ -55,6 +60,9 @@ enum HelpText {
       export                  Writes the data of an analysis for plotting.
       inspect                 Says what a file or folder is, and what is wrong with
                               it.
+      convert                 Turns a run folder into PEFT adapters, and PEFT
+                              adapters into a run folder.
+      pack                    Makes one self-contained HDF5 file of a run.
       doctor                  Shows versions, threads and libraries, and tests BLAS
                               and SVD against plain Swift.
 
@@ -64,15 +72,16 @@ enum HelpText {
   static let analyze = """
     OVERVIEW: Computes the spectrum of every module's update at every checkpoint.
 
-    The source is a run folder of this program, a folder of checkpoints
-    (checkpoint-N of the Hugging Face Trainer, TRL and unsloth; global_step_N of
-    verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of adapters or of
-    whole models, or one folder of either. Read so far: LoRA, rsLoRA, LoRA+,
-    LoRA-FA, rank-1, PiSSA, MiLoRA, DoRA, AdaLoRA, MiSS, VeRA, IA3, LN tuning,
-    LoHa, LoKr, and whole weights.
+    The source is a run folder of this program or a packed run, a folder of
+    checkpoints (checkpoint-N of the Hugging Face Trainer, TRL and unsloth;
+    global_step_N of verl; global_stepN_hf of OpenRLHF; numbered files of MLX), of
+    adapters or of whole models, or one folder of either. Read so far: LoRA,
+    rsLoRA, LoRA+, LoRA-FA, rank-1, PiSSA, MiLoRA, DoRA, AdaLoRA, MiSS, VeRA, IA3,
+    LN tuning, LoHa, LoKr, and whole weights.
 
     A run folder has recorded its base, and another one is refused; its analysis is
-    written to its analysis.h5. For other sources name --base and --out.
+    written to its analysis.h5. For other sources name --base and --out, for a
+    packed run --out.
 
     An interrupted analysis goes on where it was when the same command is given
     again.
@@ -80,8 +89,8 @@ enum HelpText {
     USAGE: \(analyzeUsage)
 
     ARGUMENTS:
-      <source>                A run folder, a folder of checkpoints, or one adapter
-                              folder.
+      <source>                A run folder, a packed run, a folder of checkpoints,
+                              or one adapter folder.
 
     OPTIONS:
       --base <dir>            The base model's folder: Hugging Face safetensors,
@@ -159,8 +168,8 @@ enum HelpText {
     USAGE: \(exportUsage)
 
     ARGUMENTS:
-      <file>                  An analysis file, or a run folder that holds
-                              analysis.h5.
+      <file>                  An analysis file, or a run folder or packed run that
+                              holds one.
 
     OPTIONS:
       --format <format>       The format of the files. (values: csv, json)
@@ -173,10 +182,10 @@ enum HelpText {
   static let inspect = """
     OVERVIEW: Says what a file or folder is, and what is wrong with it.
 
-    Knows run folders, adapter folders, series of checkpoints, base models,
-    analysis files, and what is often found in their place: Git LFS pointers,
-    truncated files, pickles. Exit code 65 where something is broken, 66 where it
-    cannot be opened.
+    Knows run folders and packed runs, adapter folders, series of checkpoints, base
+    models, analysis files, and what is often found in their place: Git LFS
+    pointers, truncated files, pickles. Exit code 65 where something is broken, 66
+    where it cannot be opened.
 
     USAGE: \(inspectUsage)
 
@@ -187,6 +196,63 @@ enum HelpText {
       --json                  Print one JSON object instead of text.
       --quiet                 Print no progress and no notes; errors and --json
                               output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let convert = """
+    OVERVIEW: Turns a run folder into PEFT adapters, and PEFT adapters into a run
+    folder.
+
+    peft writes folders checkpoint-N, which PeftModel.from_pretrained loads, and on
+    demand a folder base, which transformers loads in Float32. PiSSA, MiLoRA and
+    svd have moved a part of the base into the adapter, and PEFT would not find
+    that part again. So they become LoRA over the residual base, which is then
+    always written, or with --plain LoRA of twice the rank over the original base.
+
+    hdf5 writes a run folder from a folder of checkpoint-N, from one of them, or
+    from a packed run.
+
+    USAGE: \(convertUsage)
+
+    ARGUMENTS:
+      <source>                A run folder or a packed run; for hdf5 also a folder
+                              of checkpoints.
+
+    OPTIONS:
+      --to <form>             The form to convert to. (values: peft, hdf5)
+      --out <dir>             The folder to write, new or empty.
+      --with-base             peft: write the base, too.
+      --plain                 peft: write PiSSA, MiLoRA and svd as LoRA of twice
+                              the rank over the original base.
+      --base <dir>            The base's folder (default: the one that the source
+                              names).
+      --initial <dir>         hdf5: the adapter as it was at step 0, where it is
+                              kept elsewhere.
+      --method <method>       hdf5: the method, where the files cannot tell.
+                              (values: lora, rslora, pissa, milora, lora-plus,
+                              lora-fa, rank1, svd)
+      --quiet                 Print no notes, and do not list what was written.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let pack = """
+    OVERVIEW: Makes one self-contained HDF5 file of a run.
+
+    The file holds the run's identity, configuration, checkpoints, records and
+    analysis, and links to no other; h5py, h5dump and h5web open it. inspect,
+    analyze, export and convert take it for the run. What train --resume needs
+    stays behind. A run with a damaged checkpoint is refused.
+
+    USAGE: \(packUsage)
+
+    ARGUMENTS:
+      <run>                   A run folder.
+
+    OPTIONS:
+      --out <file>            The file to write; it must not exist.
+      --quiet                 Print no notes.
       --version               Show the version.
       -h, --help              Show help information.
     """

@@ -339,7 +339,7 @@ import Weights
 }
 
 /// Steele, Lea and Flood 2014: numbers that are the same on every machine.
-private struct SplitMix {
+struct SplitMix {
   var state: UInt64
 
   mutating func next() -> UInt64 {
