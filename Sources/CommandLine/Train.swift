@@ -141,6 +141,12 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: ArgumentHelp("A checkpoint, with accuracy and retention, every so many steps.", valueName: "n"))
   var checkpointEvery = TrainingConfiguration().checkpointEvery
 
+  @Option(
+    help: ArgumentHelp(
+      "End a run behind so many steps in a row without any reward, which teach nothing; 0 for never (default: "
+        + "\(TrainingConfiguration().zeroRewardPatience); lab: \(Lab.patience)).", valueName: "n"))
+  var zeroRewardPatience: Int?
+
   func validate() throws {
     let counts = [
       ("--steps", steps), ("--prompts", prompts), ("--group-size", groupSize),
@@ -153,6 +159,9 @@ struct TrainingArguments: ParsableArguments {
     }
     if !(weightDecay >= 0 && weightDecay.isFinite) {
       throw ValidationError("--weight-decay must be 0 or a positive number, found \(weightDecay)")
+    }
+    if let zeroRewardPatience, zeroRewardPatience < 0 {
+      throw ValidationError("--zero-reward-patience must be at least 0, found \(zeroRewardPatience)")
     }
     if warmupSteps < 0 { throw ValidationError("--warmup-steps must be at least 0, found \(warmupSteps)") }
     let name = objective.objective.rawValue
@@ -172,6 +181,7 @@ struct TrainingArguments: ParsableArguments {
     configuration.temperature = temperature
     configuration.optimizer.weightDecay = weightDecay
     configuration.checkpointEvery = checkpointEvery
+    if let zeroRewardPatience { configuration.zeroRewardPatience = zeroRewardPatience }
   }
 }
 

@@ -8,22 +8,22 @@ struct TrainingSession {
   let configuration: TrainingConfiguration
   let out: String
   let threads: Int
+  /// The base of the configuration where it is in memory already.
+  let base: LoadedBase?
 
-  init(_ configuration: TrainingConfiguration, out: String, threads: Int) {
+  init(_ configuration: TrainingConfiguration, out: String, threads: Int, base: LoadedBase? = nil) {
     self.configuration = configuration
     self.out = out
     self.threads = threads
+    self.base = base
   }
 
   /// Trains, with every record shown once it is written.
   func run(report: @escaping (TrainingRecord) -> Void) throws -> Trainer.Ending {
-    let folder = try BaseLocation.folder(for: configuration.base)
-    let base = try PretrainedModel(path: folder)
-    let identity = RunIdentity(
-      configuration, baseID: try BaseIdentity.sha256(of: BaseModel(path: folder)),
-      createdBy: "spectroscope \(programVersion)")
+    let base = try base ?? LoadedBase(configuration.base)
+    let identity = RunIdentity(configuration, baseID: base.id, createdBy: "spectroscope \(programVersion)")
     let recorder = RunRecorder(path: out, identity: identity, report: report)
-    let trainer = try Trainer(configuration, base: base, threads: threads, observer: recorder)
+    let trainer = try Trainer(configuration, base: base.model, threads: threads, observer: recorder)
     return try trainer.run { Interruption.isWished }
   }
 }

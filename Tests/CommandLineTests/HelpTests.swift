@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["", "demo", "train", "pretrain", "analyze", "basis", "export", "inspect", "doctor"])
+  @Test(arguments: ["", "demo", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "doctor"])
   func version(subcommand: String) throws {
     let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]
     let result = try run(Program.path, arguments, environment: Program.environment)

@@ -96,6 +96,8 @@ extension Trainer {
     case stoppedByObserver(step: Int)
     /// `shouldStop` wished it.
     case interrupted(step: Int)
+    /// There was no reward for as many steps as the configuration allows.
+    case withoutReward(step: Int)
   }
 
   /// Trains. The last step always has a checkpoint.
@@ -106,12 +108,14 @@ extension Trainer {
     var first = TrainingRecord(step: 0)
     try evaluate(&first)
     try observer.didFinish(first)
+    var patience = RewardPatience(configuration)
     for step in stride(from: 1, through: configuration.steps, by: 1) {
       let began = Date()
       var record = TrainingRecord(step: step)
       record["learning_rate"] = configuration.learningRate(at: step)
       let directive = try train(step, &record)
-      let isLast = step == configuration.steps || directive == .stop || shouldStop()
+      let isOver = patience.isOver(reward: record["reward"])
+      let isLast = step == configuration.steps || directive == .stop || isOver || shouldStop()
       let isCheckpoint = isLast || step % configuration.checkpointEvery == 0
       if isCheckpoint { try evaluate(&record) }
       record["seconds"] = Date().timeIntervalSince(began)
@@ -121,7 +125,9 @@ extension Trainer {
         try observer.didReachCheckpoint(model.adapters.snapshot(step: step))
       }
       if directive == .stop { return .stoppedByObserver(step: step) }
-      if isLast, step < configuration.steps { return .interrupted(step: step) }
+      if isLast, step < configuration.steps {
+        return isOver ? .withoutReward(step: step) : .interrupted(step: step)
+      }
     }
     return .finished
   }

@@ -35,6 +35,8 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var heldOutCount = HeldOutSet.defaultCount
   /// Problems of another task, for retention.
   package var retentionCount = HeldOutSet.defaultCount
+  /// The run ends behind so many steps in a row without any reward, with a checkpoint; 0 for never. See `RewardPatience`.
+  package var zeroRewardPatience = 0
   /// What is measured beside training itself.
   package var telemetry = Telemetry()
 
@@ -86,7 +88,8 @@ extension TrainingConfiguration {
       "beta2": .number(optimizer.beta2), "epsilon": .number(optimizer.epsilon),
       "weight_decay": .number(optimizer.weightDecay), "maximum_gradient_norm": .number(maximumGradientNorm),
       "checkpoint_every": .integer(checkpointEvery), "held_out": .integer(heldOutCount),
-      "retention": .integer(retentionCount), "measures_kl": .bool(telemetry.measuresKL),
+      "retention": .integer(retentionCount), "zero_reward_patience": .integer(zeroRewardPatience),
+      "measures_kl": .bool(telemetry.measuresKL),
       "measures_velocity": .bool(telemetry.measuresVelocity),
     ]
   }
