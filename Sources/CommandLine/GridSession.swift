@@ -15,23 +15,37 @@ struct GridSession {
 
   /// How far it is.
   struct Progress {
-    var runs: MeasurementPlan.Progress
+    /// How many runs there are.
+    var total: Int
+    /// Steps of all runs.
     var steps: MeasurementPlan.Progress
-    /// The labels of the finished runs.
-    var labels: [RunOutcome]
+    /// How the finished runs ended.
+    var outcomes: [RunOutcome]
   }
 
-  /// One run that is not finished.
-  private struct Task {
+  /// One run of the grid.
+  private struct Part {
     let index: Int
     let run: Grid.Run
+    let folder: String
+    let base: LoadedBase
+    /// What its folder held in the beginning.
     let state: RunOutcome.State
   }
 
+  /// What changes while runs go on.
   private struct Standing {
     var outcomes: [RunOutcome?]
     /// Steps done of each run.
     var steps: [Int]
+    /// Steps that an earlier start had done.
+    let kept: Int
+
+    init(_ parts: [Part]) {
+      outcomes = parts.map(\.state.outcome)
+      steps = parts.map { $0.state.outcome == nil ? 0 : $0.run.configuration.steps }
+      kept = steps.reduce(0, +)
+    }
   }
 
   /// Trains what is missing.
@@ -39,73 +53,71 @@ struct GridSession {
   /// - Returns: how the runs ended, in the order of the grid.
   /// - Throws: before anything is changed, where a folder holds another run; `TrainingInterrupted`.
   func run(report: @escaping @Sendable (Progress) -> Void) throws -> [RunOutcome] {
-    var bases: [String: LoadedBase] = [:]
-    for run in grid.runs where bases[run.configuration.base] == nil {
-      bases[run.configuration.base] = try LoadedBase(run.configuration.base)
-    }
-    let states = try grid.runs.map { run in
-      try RunOutcome.state(of: path(run), run.configuration, baseID: bases[run.configuration.base]!.id)
-    }
-    let tasks = zip(grid.runs, states).enumerated().compactMap { index, part -> Task? in
-      if case .finished = part.1 { return nil }
-      return Task(index: index, run: part.0, state: part.1)
-    }
-    let outcomes = states.map { state in if case .finished(let outcome) = state { outcome } else { nil } as RunOutcome?
-    }
-    let steps = zip(grid.runs, outcomes).map { $1 == nil ? 0 : $0.configuration.steps }
-    let standing = Mutex(Standing(outcomes: outcomes, steps: steps))
-    let kept = (runs: outcomes.count { $0 != nil }, steps: steps.reduce(0, +))
-    try write(outcomes)
-    try forEachConcurrently(tasks, workers: jobs, shouldStop: { Interruption.isWished }) { [bases] task in
-      let base = bases[task.run.configuration.base]!
-      let isFinished = try train(task, base) { step in
+    let parts = try parts()
+    let standing = Mutex(Standing(parts))
+    try standing.withLock { try write($0.outcomes) }
+    let missing = parts.filter { $0.state.outcome == nil }
+    try forEachConcurrently(missing, workers: jobs, shouldStop: { Interruption.isWished }) { part in
+      let outcome = try train(part) { step in
         report(
-          standing.withLock {
-            $0.steps[task.index] = step; return progress($0, kept)
+          standing.withLock { standing in
+            standing.steps[part.index] = step
+            return progress(standing)
           })
       }
-      guard isFinished else { return }
-      guard
-        case .finished(let outcome) = try RunOutcome.state(of: path(task.run), task.run.configuration, baseID: base.id)
-      else { throw FileError(.cannotWrite, path: path(task.run), "the run that was just written cannot be read") }
+      guard let outcome else { return }
       try standing.withLock { standing in
-        standing.outcomes[task.index] = outcome
-        standing.steps[task.index] = task.run.configuration.steps
+        standing.outcomes[part.index] = outcome
+        standing.steps[part.index] = part.run.configuration.steps
         try write(standing.outcomes)
-        report(progress(standing, kept))
+        report(progress(standing))
       }
     }
     return try finish(standing.withLock { $0.outcomes })
   }
 
-  /// The folder of a run.
-  private func path(_ run: Grid.Run) -> String { out + "/" + run.name }
-
-  /// Trains one run from its beginning; false where it was interrupted.
-  ///
-  /// The one place that decides what becomes of a run that has begun.
-  private func train(_ task: Task, _ base: LoadedBase, report: @escaping (Int) -> Void) throws -> Bool {
-    let folder = path(task.run)
-    if task.state == .unfinished {
-      do {
-        try FileManager.default.removeItem(atPath: folder)
-      } catch {
-        throw FileError(.cannotCreate, path: folder, "the unfinished run cannot be removed")
-      }
+  /// The runs with what their folders hold; every base is loaded once.
+  private func parts() throws -> [Part] {
+    var bases: [String: LoadedBase] = [:]
+    return try grid.runs.enumerated().map { index, run in
+      let base = try bases[run.configuration.base] ?? LoadedBase(run.configuration.base)
+      bases[run.configuration.base] = base
+      let folder = out + "/" + run.name
+      let state = try RunOutcome.state(of: folder, run.configuration, baseID: base.id)
+      return Part(index: index, run: run, folder: folder, base: base, state: state)
     }
-    let session = TrainingSession(task.run.configuration, out: folder, threads: 1, base: base)
-    if case .interrupted = try session.run(report: { report($0.step) }) { return false }
-    return true
   }
 
-  private func progress(_ standing: Standing, _ kept: (runs: Int, steps: Int)) -> Progress {
-    let outcomes = standing.outcomes.compactMap(\.self)
-    return Progress(
-      runs: MeasurementPlan.Progress(done: outcomes.count, resumed: kept.runs, total: grid.runs.count),
+  /// Trains one run from its beginning; nil where it was interrupted.
+  ///
+  /// The one place that decides what becomes of a run that has begun.
+  private func train(_ part: Part, report: @escaping (Int) -> Void) throws -> RunOutcome? {
+    if part.state == .unfinished { try Self.remove(part.folder) }
+    let session = TrainingSession(part.run.configuration, out: part.folder, threads: 1, base: part.base)
+    if case .interrupted = try session.run(report: { report($0.step) }) { return nil }
+    let state = try RunOutcome.state(of: part.folder, part.run.configuration, baseID: part.base.id)
+    guard let outcome = state.outcome else {
+      throw FileError(.cannotWrite, path: part.folder, "the run that was just written cannot be read")
+    }
+    return outcome
+  }
+
+  private static func remove(_ folder: String) throws(FileError) {
+    do {
+      try FileManager.default.removeItem(atPath: folder)
+    } catch {
+      throw FileError(
+        .cannotCreate, path: folder, "the unfinished run cannot be removed", remedy: "Check its permissions")
+    }
+  }
+
+  private func progress(_ standing: Standing) -> Progress {
+    Progress(
+      total: grid.runs.count,
       steps: MeasurementPlan.Progress(
-        done: standing.steps.reduce(0, +), resumed: kept.steps,
+        done: standing.steps.reduce(0, +), resumed: standing.kept,
         total: grid.runs.reduce(0) { $0 + $1.configuration.steps }),
-      labels: outcomes)
+      outcomes: standing.outcomes.compactMap(\.self))
   }
 
   private var summary: String { out + "/summary.csv" }

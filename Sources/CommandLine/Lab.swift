@@ -2,7 +2,6 @@ import Adapters
 import ArgumentParser
 import Diagnosis
 import Foundation
-import Measurement
 import Reporting
 import RunStore
 import Training
@@ -72,7 +71,7 @@ struct Lab: ParsableCommand {
 
   private static func arguments(at path: String, withoutBase: Bool) throws -> [String] {
     let arguments = try OptionFile.arguments(
-      at: path, repeated: ["base"], negatable: ["dynamic-sampling"])
+      at: path, repeated: ["--base"], negatable: ["--dynamic-sampling"])
     do {
       let command = try parse(arguments)
       if command.config != nil { throw ValidationError("--config cannot be given in the file itself") }
@@ -117,12 +116,12 @@ struct Lab: ParsableCommand {
   }
 
   private static func text(_ progress: GridSession.Progress) -> String {
-    "\(progress.runs.done)/\(progress.runs.total) runs, steps"
+    "\(progress.outcomes.count)/\(progress.total) runs, steps"
   }
 
   private static func labels(_ progress: GridSession.Progress) -> String {
     RunLabel.allCases.compactMap { label in
-      let count = progress.labels.count { $0.label == label }
+      let count = progress.outcomes.count { $0.label == label }
       return count == 0 ? nil : "\(count) \(label.rawValue)"
     }.joined(separator: ", ")
   }

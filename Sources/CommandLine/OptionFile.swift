@@ -14,31 +14,30 @@ enum OptionFile {
     }
     var arguments: [String] = []
     for (key, value) in object {
-      let name = key.replacing("_", with: "-")
+      let name = "--" + key.replacing("_", with: "-")
       switch value {
       case .null: continue
-      case .bool(let isSo): arguments += isSo ? ["--" + name] : negatable.contains(name) ? ["--no-" + name] : []
+      case .bool(true): arguments.append(name)
+      case .bool(false): arguments += negatable.contains(name) ? ["--no-" + name.dropFirst(2)] : []
+      case .array(let elements) where repeated.contains(name):
+        for element in elements { arguments += [name, try text(element, of: key, path)] }
       case .array(let elements):
-        let texts = elements.compactMap(text)
-        guard texts.count == elements.count else { fallthrough }
-        arguments +=
-          repeated.contains(name)
-          ? texts.flatMap { ["--" + name, $0] } : ["--\(name)=" + texts.joined(separator: ",")]
-      case .string, .integer, .number: arguments.append("--\(name)=" + text(value)!)
-      default:
-        throw FileError(
-          .badContent, path: path, object: FileError.quoted(key),
-          "expected a text, a number, true, false, or a list of texts or numbers, found another value")
+        let texts = try elements.map { element throws(FileError) in try text(element, of: key, path) }
+        arguments.append(name + "=" + texts.joined(separator: ","))
+      default: arguments.append(name + "=" + (try text(value, of: key, path)))
       }
     }
     return arguments
   }
 
-  private static func text(_ value: JSONValue) -> String? {
+  private static func text(_ value: JSONValue, of key: String, _ path: String) throws(FileError) -> String {
     switch value {
-    case .string(let text): text
-    case .integer, .number: value.text()
-    default: nil
+    case .string(let text): return text
+    case .integer, .number: return value.text()
+    default:
+      throw FileError(
+        .badContent, path: path, object: FileError.quoted(key),
+        "expected a text, a number, true, false, or a list of texts or numbers, found another value")
     }
   }
 }

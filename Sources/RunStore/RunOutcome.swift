@@ -52,6 +52,8 @@ extension RunOutcome {
     /// The run, but not its end, or damage.
     case unfinished
     case finished(RunOutcome)
+
+    package var outcome: RunOutcome? { if case .finished(let outcome) = self { outcome } else { nil } }
   }
 
   /// Looks at the folder of a run of that configuration.

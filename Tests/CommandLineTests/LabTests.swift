@@ -164,7 +164,10 @@ import Weights
     #expect(refused.status == 65)
     #expect(refused.stderr.hasPrefix("Error: \(wrong): The value 'none' is invalid for '--method"), "\(refused.stderr)")
     #expect(try lab(["--config", folder.path("none.json")], out: out).status == 66)
-    #expect(try lab(["--config", folder.write("list.json", "[1]")], out: out).status == 65)
+    for text in ["[1]", #"{"steps": [[1]]}"#, #"{"steps": {"a": 1}}"#, #"{"methods": []}"#, #"{"config": "a"}"#] {
+      let refused = try lab(["--config", folder.write("bad.json", text)], out: out)
+      #expect(refused.status == 65, "\(text) \(refused.stderr)")
+    }
   }
 
   @Test(arguments: [
