@@ -101,6 +101,42 @@ LOCAL REAL NAME(dot)(const REAL *restrict x, const REAL *restrict y, const size_
   return sum;
 }
 
+// The products of x with a row for each of `count` keys: first those of a prefix, then the others.
+//
+// Eight at a time, whose lanes are added up together: level by level in the order in which `dot` adds them, so that each product is
+// the same, with half of the instructions. Places behind the last key repeat it; there is room up to the next multiple of 8.
+LOCAL void NAME(dots)(const REAL *restrict x, const REAL *restrict prefix_rows, const REAL *restrict own_rows,
+                      size_t stride, size_t prefix, size_t count, const size_t n, REAL *restrict products) {
+  SUMS
+  if (n % 8 != 0) {
+    for (size_t j = 0; j < count; j++) {
+      products[j] = NAME(dot)(x, j < prefix ? prefix_rows + j * stride : own_rows + (j - prefix) * stride, n);
+    }
+    for (size_t j = count; j % 8 != 0; j++) products[j] = products[count - 1];
+    return;
+  }
+  for (size_t first = 0; first < count; first += 8) {
+    NAME(lanes) s[8];
+    for (size_t i = 0; i < 8; i++) {
+      size_t j = first + i < count ? first + i : count - 1;
+      const REAL *row = j < prefix ? prefix_rows + j * stride : own_rows + (j - prefix) * stride;
+      s[i] = (NAME(lanes)){0};
+      for (size_t b = 0; b < n; b += 8) s[i] += *(const NAME(lanes) *)(x + b) * *(const NAME(lanes) *)(row + b);
+    }
+    NAME(lanes) t[4], u[2];
+    for (size_t i = 0; i < 4; i++) {
+      t[i] = __builtin_shufflevector(s[2 * i], s[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11) +
+             __builtin_shufflevector(s[2 * i], s[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    for (size_t i = 0; i < 2; i++) {
+      u[i] = __builtin_shufflevector(t[2 * i], t[2 * i + 1], 0, 1, 4, 5, 8, 9, 12, 13) +
+             __builtin_shufflevector(t[2 * i], t[2 * i + 1], 2, 3, 6, 7, 10, 11, 14, 15);
+    }
+    *(NAME(lanes) *)(products + first) = __builtin_shufflevector(u[0], u[1], 0, 2, 4, 6, 8, 10, 12, 14) +
+                                         __builtin_shufflevector(u[0], u[1], 1, 3, 5, 7, 9, 11, 13, 15);
+  }
+}
+
 LOCAL void NAME(add_scaled)(REAL a, const REAL *restrict x, REAL *restrict y, const size_t n) {
 #pragma clang fp contract(fast)
   size_t whole = n / 8 * 8;
@@ -124,14 +160,16 @@ LOCAL void NAME(add_weighted_rows)(const REAL *restrict weights, const REAL *res
   for (size_t b = 0; b < size / 8; b++) *(NAME(lanes) *)(y + 8 * b) = sums[b];
 }
 
-// The softmax of `count` scores in place. There is room up to the next multiple of 8, which is filled: a few keys are the rule, and
-// a vector of them takes no longer than one.
+// The softmax of `count` scores in place. There is room up to the next multiple of 8, where the last score is repeated: a few keys are
+// the rule, and a vector of them takes no longer than one.
 LOCAL void NAME(softmax)(REAL *restrict p, size_t count) {
   SUMS
   size_t padded = (count + 7) / 8 * 8;
-  REAL largest = p[0], sum = 0;
-  for (size_t j = 1; j < count; j++) largest = p[j] > largest ? p[j] : largest;
-  for (size_t j = count; j < padded; j++) p[j] = largest - 1000;
+  NAME(lanes) most = *(const NAME(lanes) *)p;
+  for (size_t block = 8; block < padded; block += 8) {
+    most = __builtin_elementwise_max(most, *(const NAME(lanes) *)(p + block));
+  }
+  REAL largest = __builtin_reduce_max(most), sum = 0;
   for (size_t block = 0; block < padded; block += 8) {
     for (size_t j = 0; j < 8; j++) p[block + j] = EXP(p[block + j] - largest);
   }
@@ -142,27 +180,61 @@ LOCAL void NAME(softmax)(REAL *restrict p, size_t count) {
   }
 }
 
-LOCAL void NAME(attention_of)(const REAL *restrict q, size_t q_stride, const REAL *restrict k, const REAL *restrict v,
-                              size_t kv_stride, REAL *restrict y, size_t y_stride, size_t heads, size_t kv_heads,
-                              const size_t size, REAL scale, attention_segment s, REAL *restrict probabilities,
+// One head of one query: where it reads and writes.
+typedef struct {
+  const REAL *q, *prefix_k, *own_k, *prefix_v, *own_v;
+  REAL *y, *p;
+  size_t prefix, own;
+} NAME(head);
+
+LOCAL NAME(head) NAME(head_at)(const REAL *q, size_t q_stride, const REAL *k, const REAL *v, size_t kv_stride, REAL *y,
+                               size_t y_stride, size_t shared, const size_t size, attention_segment s, size_t i,
+                               size_t h, REAL *probabilities, size_t probability_stride, size_t capacity) {
+  size_t row = (size_t)s.query + i, of_prefix = (size_t)s.prefix * kv_stride + h / shared * size;
+  size_t of_own = (size_t)s.own * kv_stride + h / shared * size;
+  return (NAME(head)){
+      .q = q + row * q_stride + h * size,
+      .prefix_k = k + of_prefix,
+      .own_k = k + of_own,
+      .prefix_v = v + of_prefix,
+      .own_v = v + of_own,
+      .y = y + row * y_stride + h * size,
+      .p = probabilities + row * probability_stride + h * capacity,
+      .prefix = (size_t)s.prefix_count,
+      .own = (size_t)s.own_offset + i + 1,
+  };
+}
+
+// The heads of some segments, in three rounds: scores, softmax, sums of values. Within a head each waits for the one before, and a head
+// alone is a few hundred instructions of waiting; within a round all are independent.
+LOCAL void NAME(attention_of)(const REAL *q, size_t q_stride, const REAL *k, const REAL *v, size_t kv_stride, REAL *y,
+                              size_t y_stride, size_t heads, size_t kv_heads, const size_t size, REAL scale,
+                              const attention_segment *segments, size_t count, REAL *probabilities,
                               size_t probability_stride, size_t capacity) {
-  size_t shared = heads / kv_heads, prefix = (size_t)s.prefix_count;
-  for (size_t h = 0; h < heads; h++) {
-    size_t offset = h / shared * size;
-    const REAL *prefix_k = k + (size_t)s.prefix * kv_stride + offset, *own_k = k + (size_t)s.own * kv_stride + offset;
-    const REAL *prefix_v = v + (size_t)s.prefix * kv_stride + offset, *own_v = v + (size_t)s.own * kv_stride + offset;
-    for (size_t i = 0; i < (size_t)s.queries; i++) {
-      size_t row = (size_t)s.query + i, own = (size_t)s.own_offset + i + 1;
-      const REAL *qi = q + row * q_stride + h * size;
-      REAL *yi = y + row * y_stride + h * size, *p = probabilities + row * probability_stride + h * capacity;
-      for (size_t j = 0; j < prefix; j++) p[j] = scale * NAME(dot)(qi, prefix_k + j * kv_stride, size);
-      for (size_t j = 0; j < own; j++) p[prefix + j] = scale * NAME(dot)(qi, own_k + j * kv_stride, size);
-      NAME(softmax)(p, prefix + own);
-      for (size_t d = 0; d < size; d++) yi[d] = 0;
-      NAME(add_weighted_rows)(p, prefix_v, kv_stride, prefix, yi, size);
-      NAME(add_weighted_rows)(p + prefix, own_v, kv_stride, own, yi, size);
-    }
+#define FOR_EACH_HEAD                                                                                               \
+  for (size_t n = 0; n < count; n++)                                                                                \
+    for (size_t i = 0; i < (size_t)segments[n].queries; i++)                                                        \
+      for (size_t h = 0; h < heads; h++)
+#define HEAD                                                                                                        \
+  NAME(head) at = NAME(head_at)(q, q_stride, k, v, kv_stride, y, y_stride, heads / kv_heads, size, segments[n], i, h, \
+                                probabilities, probability_stride, capacity)
+  FOR_EACH_HEAD {
+    HEAD;
+    NAME(dots)(at.q, at.prefix_k, at.own_k, kv_stride, at.prefix, at.prefix + at.own, size, at.p);
+    for (size_t j = 0; j < (at.prefix + at.own + 7) / 8 * 8; j++) at.p[j] *= scale;
   }
+  FOR_EACH_HEAD {
+    HEAD;
+    NAME(softmax)(at.p, at.prefix + at.own);
+  }
+  FOR_EACH_HEAD {
+    HEAD;
+    for (size_t d = 0; d < size; d++) at.y[d] = 0;
+    NAME(add_weighted_rows)(at.p, at.prefix_v, kv_stride, at.prefix, at.y, size);
+    NAME(add_weighted_rows)(at.p + at.prefix, at.own_v, kv_stride, at.own, at.y, size);
+  }
+#undef HEAD
+#undef FOR_EACH_HEAD
 }
 
 // The gradients of one query and of `count` keys and values, from the gradient ds of their scores.
@@ -192,8 +264,7 @@ LOCAL void NAME(attention_gradient_of)(const REAL *restrict q, size_t q_stride, 
       const REAL *qi = q + row * q_stride + h * size, *dyi = dy + row * y_stride + h * size;
       const REAL *p = probabilities + row * probability_stride + h * capacity;
       REAL *dqi = dq + row * q_stride + h * size, sum = 0;
-      for (size_t j = 0; j < prefix; j++) dp[j] = NAME(dot)(dyi, v + of_prefix + j * kv_stride, size);
-      for (size_t j = 0; j < own; j++) dp[prefix + j] = NAME(dot)(dyi, v + of_own + j * kv_stride, size);
+      NAME(dots)(dyi, v + of_prefix, v + of_own, kv_stride, prefix, prefix + own, size, dp);
       for (size_t j = 0; j < prefix + own; j++) sum += p[j] * dp[j];
       // The softmax's gradient: ds = p (dp - sum of p dp).
       for (size_t j = 0; j < prefix + own; j++) dp[j] = p[j] * (dp[j] - sum) * scale;
@@ -219,10 +290,11 @@ WIDEST void NAME(attention)(const REAL *q, size_t q_stride, const REAL *k, const
                             size_t y_stride, size_t heads, size_t kv_heads, size_t size, REAL scale,
                             const attention_segment *segments, size_t count, REAL *probabilities,
                             size_t probability_stride, size_t capacity) {
+  // As many at once as leave their probabilities in the nearest cache.
 #define FORWARD(SIZE)                                                                                             \
-  for (size_t i = 0; i < count; i++)                                                                              \
-    NAME(attention_of)(q, q_stride, k, v, kv_stride, y, y_stride, heads, kv_heads, SIZE, scale, segments[i],      \
-                       probabilities, probability_stride, capacity);                                              \
+  for (size_t i = 0; i < count; i += 16)                                                                          \
+    NAME(attention_of)(q, q_stride, k, v, kv_stride, y, y_stride, heads, kv_heads, SIZE, scale, segments + i,     \
+                       count - i < 16 ? count - i : 16, probabilities, probability_stride, capacity);             \
   break
   FOR_HEAD_SIZE(FORWARD)
 #undef FORWARD
@@ -269,23 +341,33 @@ WIDEST void NAME(weighted_softmax)(REAL *restrict x, size_t rows, size_t n, cons
   }
 }
 
-void NAME(draw)(const REAL *x, size_t rows, size_t n, const double *uniforms, int32_t *indices,
-                REAL *log_probabilities) {
+WIDEST void NAME(draw)(const REAL *x, size_t rows, size_t n, const double *uniforms, int32_t *indices,
+                       REAL *log_probabilities) {
+  enum { block = 64 };
+  REAL weights[block];
   for (size_t i = 0; i < rows; i++) {
     const REAL *xi = x + i * n;
     REAL largest = xi[0], normaliser;
     for (size_t j = 1; j < n; j++) largest = xi[j] > largest ? xi[j] : largest;
     NAME(log_sum_exp)(xi, 1, n, &normaliser, NULL);
     double total = 0, sum = 0;
-    for (size_t j = 0; j < n; j++) total += (double)EXP(xi[j] - largest);
+    for (size_t first = 0; first < n; first += block) {
+      size_t count = n - first < block ? n - first : block;
+      for (size_t j = 0; j < count; j++) weights[j] = EXP(xi[first + j] - largest);
+      for (size_t j = 0; j < count; j++) total += (double)weights[j];
+    }
     double threshold = uniforms[i] * total;
     size_t drawn = 0;
     // Rounding may leave the sum below the threshold at the end: then the last index of any weight is the one.
-    for (size_t j = 0; j < n; j++) {
-      double weight = (double)EXP(xi[j] - largest);
-      if (weight > 0) drawn = j;
-      sum += weight;
-      if (sum > threshold) break;
+    for (size_t first = 0; first < n && sum <= threshold; first += block) {
+      size_t count = n - first < block ? n - first : block;
+      if (n > block) {
+        for (size_t j = 0; j < count; j++) weights[j] = EXP(xi[first + j] - largest);
+      }
+      for (size_t j = 0; j < count && sum <= threshold; j++) {
+        if (weights[j] > 0) drawn = first + j;
+        sum += (double)weights[j];
+      }
     }
     indices[i] = (int32_t)drawn;
     log_probabilities[i] = xi[drawn] - normaliser;

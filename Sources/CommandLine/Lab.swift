@@ -17,7 +17,7 @@ struct Lab: ParsableCommand {
       row a run, critical.csv the learning rate at which a method's accuracy falls through that of its start. The other options \
       are those of train and hold for every run; so does a list that is not given.
 
-      The same command goes on where it was interrupted: finished runs are kept, others begin again, and a folder that holds \
+      The same command goes on where it was interrupted: finished runs are kept, others go on, and a folder that holds \
       another run is refused. Results do not depend on --jobs.
       """)
 
@@ -61,6 +61,22 @@ struct Lab: ParsableCommand {
     if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
       throw ValidationError("the folders of several --base must have different names, found \(name) twice")
     }
+    // What a configuration file says comes first, and is not read here.
+    if config == nil { _ = try common() }
+  }
+
+  /// What all runs have in common.
+  private func common() throws -> TrainingConfiguration {
+    var configuration = TrainingConfiguration()
+    configuration.zeroRewardPatience = Self.patience
+    adapter.apply(to: &configuration)
+    task.apply(to: &configuration)
+    training.apply(to: &configuration)
+    if noTelemetry { configuration.telemetry = .off }
+    try task.requireOptions(of: configuration)
+    try training.objective.requireOptions(of: configuration)
+    try configuration.validate()
+    return configuration
   }
 
   func run() throws {
@@ -73,15 +89,7 @@ struct Lab: ParsableCommand {
 
   private func train() throws {
     guard let out else { throw ValidationError("Missing expected argument '--out <dir>'") }
-    var configuration = TrainingConfiguration()
-    configuration.zeroRewardPatience = Self.patience
-    adapter.apply(to: &configuration)
-    task.apply(to: &configuration)
-    training.apply(to: &configuration)
-    if noTelemetry { configuration.telemetry = .off }
-    try task.requireOptions(of: configuration)
-    try training.objective.requireOptions(of: configuration)
-    try configuration.validate()
+    let configuration = try common()
     let grid = Grid([baseAxis] + axes.axes(configuration), over: configuration)
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }

@@ -8,6 +8,8 @@ import Weights
 /// `lab` as a user meets it: what it writes, what it keeps, what it refuses, and how it stops.
 @Suite struct LabTests {
   private let folder = try! TemporaryFolder()
+  private static let methods =
+    "lora, rslora, lora-plus, lora-fa, dora, adalora, pissa, milora, miss, vera, ia3, ln-tuning, rank1, full, svd"
   private static let short = ["--steps", "3", "--prompts", "4", "--checkpoint-every", "2"]
   private static let grid = short + ["--methods", "lora,pissa", "--learning-rates", "1e-3,0.02", "--seeds", "0,1"]
 
@@ -145,6 +147,25 @@ import Weights
     #expect(result.stdout.contains("lora rank 2 on \(base)"))
   }
 
+  @Test func controlsAreMethodsOfTheirOwn() throws {
+    let out = folder.path("lab")
+    let grid = [
+      "--methods", "pissa,svd", "--svd-directions", "top,random", "--svd-magnitudes", "top,unit", "--learning-rates",
+      "5e-3",
+      "--quiet",
+    ]
+    try #require(try lab(Self.short + grid, out: out).status == 0)
+    let rows = try summary(out)
+    #expect(
+      rows.map { $0["method"] } == ["pissa", "svd-top-top", "svd-top-unit", "svd-random-top", "svd-random-unit"])
+    #expect(try CSVTable(path: out + "/critical.csv").rows.count == 5)
+    // Both ends of the control are the methods that they are named for.
+    let runs = try ["pissa-lr0.005-seed0", "svd-top-top-lr0.005-seed0"].map {
+      try RunFolder(path: out + "/" + $0).snapshot(at: 3)
+    }
+    #expect(runs[0] == runs[1])
+  }
+
   @Test func optionsFromAFile() throws {
     let out = folder.path("lab")
     let config = try folder.write(
@@ -173,13 +194,13 @@ import Weights
   @Test(arguments: [
     (
       ["--methods", "lora,lokr"],
-      "The value 'lora,lokr' is invalid for '--methods <names>': expected a method among lora, dora, pissa, milora, full, "
-        + "found 'lokr'"
+      "The value 'lora,lokr' is invalid for '--methods <names>': expected a method among "
+        + "\(methods), found 'lokr'"
     ),
     (
       ["--methods", ""],
-      "The value '' is invalid for '--methods <names>': expected a method among lora, dora, pissa, milora, full, with commas "
-        + "between several, found an empty text"
+      "The value '' is invalid for '--methods <names>': expected a method among "
+        + "\(methods), with commas between several, found an empty text"
     ),
     (
       ["--learning-rates", "1e-3,0"],

@@ -5,7 +5,98 @@ enum TrainingHelpText {
   static let demoUsage = "spectroscope demo [--out <dir>] [--threads <n>] [--quiet]"
   static let pretrainUsage = "spectroscope pretrain [<options>] --out <dir>"
 
-  /// Which task, in both commands that take one.
+  /// Groups of options that several commands take.
+  private static let method = """
+    METHOD:
+      --method <method>       The method (default: lora). (values: lora, rslora,
+                              lora-plus, lora-fa, dora, adalora, pissa, milora,
+                              miss, vera, ia3, ln-tuning, rank1, full, svd)
+      --rank <r>              Rank r of the update (default: 4; 64 for vera, 1 for
+                              rank1). AdaLoRA has it on average at the end.
+      --alpha <alpha>         α; the update is scaled by α/r, for rslora by α/√r
+                              (default: 8.0, for rank1 2.0).
+      --rank-pattern <pattern>
+                              Ranks of layers of their own, by the ends of their
+                              names, such as q_proj=8,down_proj=2.
+      --alpha-pattern <pattern>
+                              The same for α.
+      --targets <names>       The layers to adapt, by the ends of their names, with
+                              commas between them (default: all seven linear
+                              layers; ia3 and ln-tuning: PEFT's choice).
+      --dropout <p>           The share of the adapters' inputs that is set to zero
+                              while gradients are taken (default: 0).
+      --pissa-niter <k>       Start PiSSA from a randomised decomposition with so
+                              many power iterations, as PEFT's pissa_niter_k
+                              (default: an exact one).
+      --lora-plus-ratio <ratio>
+                              LoRA+: how many times as fast as A B learns (default:
+                              16.0).
+      --adalora-initial-rank <r>
+                              AdaLoRA: the rank at the start (default: one and a
+                              half times the rank).
+      --adalora-fixed-rank    AdaLoRA: keep all ranks and leave the orthogonality
+                              term out, as trainers do that know nothing of either.
+      --adalora-initial-steps <n>
+                              AdaLoRA: updates before ranks are cut (default: 0).
+      --adalora-final-steps <n>
+                              AdaLoRA: updates behind the last cut (default: 0).
+      --directions <directions>
+                              svd: the singular directions of the base that the
+                              factors begin in (default: top). (values: top,
+                              middle, bottom, random)
+      --magnitudes <magnitudes>
+                              svd: the singular values that they begin with
+                              (default: top). (values: top, middle, bottom, unit)
+    """
+  private static let training = """
+    TRAINING:
+      --learning-rate <rate>  The learning rate of AdamW, constant behind the
+                              warm-up (default: 0.001).
+      --warmup-steps <n>      Steps over which the learning rate rises (default: 0).
+      --steps <n>             Training steps (default: 60).
+      --seed <seed>           Seed of all random numbers (default: 0).
+      --objective <objective> What is optimised (default: grpo). (values: grpo,
+                              dapo, dr-grpo, sft)
+      --loss-aggregation <divisor>
+                              What the sum of the tokens' losses is divided by: the
+                              number of tokens; token by token, the completion's
+                              length and the number of completions; or completions
+                              times the longest possible (default: token; dr-grpo:
+                              constant). (values: token, sequence, constant)
+      --scale-rewards <scale> The standard deviation that advantages are divided by
+                              (default: group; dr-grpo: none). (values: group,
+                              batch, none)
+      --clip-low <epsilon>    The ratio to the old policy is clipped below 1 − this
+                              (default: 0.2).
+      --clip-high <epsilon>   The ratio is clipped above 1 + this (default: 0.28;
+                              dr-grpo: 0.2).
+      --kl-coefficient <beta> β of the KL penalty to the base (default: 0).
+      --overlong <handling>   Completions that are too long: those that were cut
+                              are kept out of the loss (filter), long ones are
+                              worth less (soft), or neither (default: none; dapo:
+                              filter). (values: none, filter, soft)
+      --overlong-cache <n>    Over how many tokens below the longest possible the
+                              soft penalty rises to 1 (default: a quarter of it).
+      --dynamic-sampling/--no-dynamic-sampling
+                              Replace groups that all pass or all fail by fresh
+                              prompts (default: no; dapo: yes).
+      --most-sampling-rounds <n>
+                              How many times a step draws at most (default: 10).
+      --prompts <n>           Prompts a step (default: 16).
+      --group-size <n>        Completions a prompt (default: 8).
+      --updates-per-rollout <n>
+                              Optimiser steps on each rollout; clipping acts from
+                              the second on (default: 1).
+      --temperature <t>       Sampling temperature (default: 1.0).
+      --weight-decay <w>      Weight decay of AdamW (default: 0.0).
+      --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
+                              many steps (default: 5).
+      --zero-reward-patience <n>
+                              End a run behind so many steps in a row without any
+                              reward, which teach nothing; 0 for never (default: 0;
+                              lab: 20).
+    """
+
   private static let task = """
     TASK:
       --task <task>           The task: a built-in one, or the path of a file of
@@ -60,91 +151,11 @@ enum TrainingHelpText {
 
     USAGE: \(trainUsage)
 
-    METHOD:
-      --method <method>       The method (default: lora). (values: lora, rslora,
-                              lora-plus, lora-fa, dora, adalora, pissa, milora,
-                              miss, vera, ia3, ln-tuning, rank1, full, svd)
-      --rank <r>              Rank r of the update (default: 4; 64 for vera, 1 for
-                              rank1). AdaLoRA has it on average at the end.
-      --alpha <alpha>         α; the update is scaled by α/r, for rslora by α/√r
-                              (default: 8.0, for rank1 2.0).
-      --rank-pattern <pattern>
-                              Ranks of layers of their own, by the ends of their
-                              names, such as q_proj=8,down_proj=2.
-      --alpha-pattern <pattern>
-                              The same for α.
-      --targets <names>       The layers to adapt, by the ends of their names, with
-                              commas between them (default: all seven linear
-                              layers; ia3 and ln-tuning: PEFT's choice).
-      --dropout <p>           The share of the adapters' inputs that is set to zero
-                              while gradients are taken (default: 0).
-      --pissa-niter <k>       Start PiSSA from a randomised decomposition with so
-                              many power iterations, as PEFT's pissa_niter_k
-                              (default: an exact one).
-      --lora-plus-ratio <ratio>
-                              LoRA+: how many times as fast as A B learns (default:
-                              16.0).
-      --adalora-initial-rank <r>
-                              AdaLoRA: the rank at the start (default: one and a
-                              half times the rank).
-      --adalora-fixed-rank    AdaLoRA: keep all ranks and leave the orthogonality
-                              term out, as trainers do that know nothing of either.
-      --adalora-initial-steps <n>
-                              AdaLoRA: updates before ranks are cut (default: 0).
-      --adalora-final-steps <n>
-                              AdaLoRA: updates behind the last cut (default: 0).
-      --directions <directions>
-                              svd: the singular directions of the base that the
-                              factors begin in (default: top). (values: top,
-                              middle, bottom, random)
-      --magnitudes <magnitudes>
-                              svd: the singular values that they begin with
-                              (default: top). (values: top, middle, bottom, unit)
+    \(method)
 
     \(task)
 
-    TRAINING:
-      --learning-rate <rate>  The learning rate of AdamW, constant behind the
-                              warm-up (default: 0.001).
-      --warmup-steps <n>      Steps over which the learning rate rises (default: 0).
-      --steps <n>             Training steps (default: 60).
-      --seed <seed>           Seed of all random numbers (default: 0).
-      --objective <objective> What is optimised (default: grpo). (values: grpo,
-                              dapo, dr-grpo, sft)
-      --loss-aggregation <divisor>
-                              What the sum of the tokens' losses is divided by: the
-                              number of tokens; token by token, the completion's
-                              length and the number of completions; or completions
-                              times the longest possible (default: token; dr-grpo:
-                              constant). (values: token, sequence, constant)
-      --scale-rewards <scale> The standard deviation that advantages are divided by
-                              (default: group; dr-grpo: none). (values: group,
-                              batch, none)
-      --clip-low <epsilon>    The ratio to the old policy is clipped below 1 − this
-                              (default: 0.2).
-      --clip-high <epsilon>   The ratio is clipped above 1 + this (default: 0.28;
-                              dr-grpo: 0.2).
-      --kl-coefficient <beta> β of the KL penalty to the base (default: 0).
-      --overlong <handling>   Completions that are too long: those that were cut
-                              are kept out of the loss (filter), long ones are
-                              worth less (soft), or neither (default: none; dapo:
-                              filter). (values: none, filter, soft)
-      --overlong-cache <n>    Over how many tokens below the longest possible the
-                              soft penalty rises to 1 (default: a quarter of it).
-      --dynamic-sampling/--no-dynamic-sampling
-                              Replace groups that all pass or all fail by fresh
-                              prompts (default: no; dapo: yes).
-      --most-sampling-rounds <n>
-                              How many times a step draws at most (default: 10).
-      --prompts <n>           Prompts a step (default: 16).
-      --group-size <n>        Completions a prompt (default: 8).
-      --updates-per-rollout <n>
-                              Optimiser steps on each rollout; clipping acts from
-                              the second on (default: 1).
-      --temperature <t>       Sampling temperature (default: 1.0).
-      --weight-decay <w>      Weight decay of AdamW (default: 0.0).
-      --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
-                              many steps (default: 5).
+    \(training)
 
     OPTIONS:
       --out <dir>             The run folder to write; it must not hold a run yet,
@@ -187,66 +198,16 @@ enum TrainingHelpText {
                               Learning rates.
       --seeds <numbers>       Seeds.
       --ranks <numbers>       Ranks.
+      --svd-directions <names>
+                              svd: which of --directions, as a list.
+      --svd-magnitudes <names>
+                              svd: which of --magnitudes, as a list.
 
-    METHOD:
-      --method <method>       The method. (values: lora, dora, pissa, milora, full;
-                              default: lora)
-      --rank <r>              Rank r of the update. (default: 4)
-      --alpha <alpha>         α; the update is scaled by α/r. (default: 8.0)
-      --pissa-niter <k>       Start PiSSA from a randomised decomposition with so
-                              many power iterations, as PEFT's pissa_niter_k
-                              (default: an exact one).
-      --targets <names>       The linear layers to adapt, by the ends of their
-                              names, with commas between them (default: all seven).
+    \(method)
 
-    TRAINING:
-      --learning-rate <rate>  The learning rate of AdamW, constant behind the
-                              warm-up. (default: 0.001)
-      --warmup-steps <n>      Steps over which the learning rate rises. (default: 0)
-      --steps <n>             Training steps. (default: 60)
-      --seed <seed>           Seed of all random numbers. (default: 0)
-      --task <task>           The task. (values: two-step-arithmetic,
-                              string-operations; default: two-step-arithmetic)
-      --objective <objective> What is optimised. (values: grpo, dapo, dr-grpo, sft;
-                              default: grpo)
-      --loss-aggregation <divisor>
-                              What the sum of the tokens' losses is divided by: the
-                              number of tokens; token by token, the completion's
-                              length and the number of completions; or completions
-                              times the longest possible (default: token; dr-grpo:
-                              constant). (values: token, sequence, constant)
-      --scale-rewards <scale> The standard deviation that advantages are divided by
-                              (default: group; dr-grpo: none). (values: group,
-                              batch, none)
-      --clip-low <epsilon>    The ratio to the old policy is clipped below 1 − this
-                              (default: 0.2).
-      --clip-high <epsilon>   The ratio is clipped above 1 + this (default: 0.28;
-                              dr-grpo: 0.2).
-      --kl-coefficient <beta> β of the KL penalty to the base (default: 0).
-      --overlong <handling>   Completions that are too long: those that were cut
-                              are kept out of the loss (filter), long ones are
-                              worth less (soft), or neither (default: none; dapo:
-                              filter). (values: none, filter, soft)
-      --overlong-cache <n>    Over how many tokens below the longest possible the
-                              soft penalty rises to 1 (default: a quarter of it).
-      --dynamic-sampling/--no-dynamic-sampling
-                              Replace groups that all pass or all fail by fresh
-                              prompts (default: no; dapo: yes).
-      --most-sampling-rounds <n>
-                              How many times a step draws at most (default: 10).
-      --prompts <n>           Prompts a step. (default: 16)
-      --group-size <n>        Completions a prompt. (default: 8)
-      --updates-per-rollout <n>
-                              Optimiser steps on each rollout; clipping acts from
-                              the second on. (default: 1)
-      --temperature <t>       Sampling temperature. (default: 1.0)
-      --weight-decay <w>      Weight decay of AdamW. (default: 0.0)
-      --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
-                              many steps. (default: 5)
-      --zero-reward-patience <n>
-                              End a run behind so many steps in a row without any
-                              reward, which teach nothing; 0 for never (default: 0;
-                              lab: 20).
+    \(task)
+
+    \(training)
 
     OPTIONS:
       --out <dir>             The folder to write.
