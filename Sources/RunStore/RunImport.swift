@@ -93,11 +93,9 @@ package struct RunImport: Sendable {
     let file = adapter.path + "/" + PEFTConfiguration.fileName
     var identity = identity
     var members: PEFTMembers = [
-      PEFTFolder.configurationMember: try JSONValue(contentsOf: file, allowingNonFinite: true)
+      PEFTFolder.configurationMember: try JSONValue(contentsOf: file, allowingNonFinite: true),
+      PEFTFolder.formatsMember: PEFTFolder.formats(of: adapter),
     ]
-    if let format = PEFTFolder.format(of: adapter), format != .float32 {
-      members[PEFTFolder.formatMember] = .string(format.rawValue)
-    }
     if let statedMethod { members[RunIdentity.statedMethodMember] = .string(statedMethod.rawValue) }
     identity.configuration = .object(members)
     return identity
