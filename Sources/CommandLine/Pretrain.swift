@@ -55,6 +55,7 @@ struct Pretrain: ParsableCommand {
     var configuration = TrainingConfiguration()
     task.apply(to: &configuration)
     try task.requireOptions(of: configuration)
+    try configuration.validate()
     let counts = [
       ("--steps", steps), ("--batch-size", batchSize), ("--hidden-size", hiddenSize),
       ("--intermediate-size", intermediateSize), ("--layers", layers), ("--heads", heads),

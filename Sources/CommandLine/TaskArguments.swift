@@ -36,16 +36,10 @@ struct TaskArguments: ParsableArguments {
     for (name, isGiven) in given where isGiven && !TaskRegistry.isFile(configuration.task) {
       throw ValidationError("\(name) goes with a file of questions as --task alone")
     }
-    if let tolerance {
-      if !(tolerance >= 0 && tolerance.isFinite) {
-        throw ValidationError("--tolerance must be 0 or a positive number, found \(tolerance)")
-      }
+    if tolerance != nil {
       if ![.numeric, .boxed].contains(configuration.questions.verifier.kind) {
         throw ValidationError("--tolerance goes with --verifier numeric or boxed alone")
       }
-    }
-    if let testShare, !(testShare > 0 && testShare < 1) {
-      throw ValidationError("--test-share must lie between 0 and 1, found \(testShare)")
     }
   }
 

@@ -11,8 +11,8 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fine-tunes a small base model with one method and writes a run folder.",
     discussion: """
-      Group-relative policy optimisation with verifiable rewards (grpo), or supervised learning of the task's responses \
-      (sft). The run folder holds the adapters at step 0 and at every checkpoint, and what each step measured: \
+      Group-relative policy optimisation with verifiable rewards (grpo, dapo, dr-grpo), or supervised learning of the task's \
+      responses (sft). The run folder holds the adapters at step 0 and at every checkpoint, and what each step measured: \
       `spectroscope analyze` and `spectroscope export` read it. The same seed gives the same content on any number of threads. \
       A run that was interrupted or killed goes on with --resume from its last checkpoint, and ends as if it never had been.
       """)
@@ -57,6 +57,7 @@ struct Train: ParsableCommand {
     try apply(to: &configuration)
     try adapter.requireOptions(of: configuration.method)
     try task.requireOptions(of: configuration)
+    try training.objective.requireOptions(of: configuration)
     try configuration.validate()
     return configuration
   }

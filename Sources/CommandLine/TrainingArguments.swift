@@ -21,8 +21,7 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: "Seed of all random numbers (default: \(defaults.seed)).")
   var seed: Int?
 
-  @Option(help: "What is optimised (default: \(defaults.objective.rawValue)).")
-  var objective: TrainingConfiguration.Objective?
+  @OptionGroup var objective: ObjectiveArguments
 
   @Option(help: ArgumentHelp("Prompts a step (default: \(defaults.prompts)).", valueName: "n"))
   var prompts: Int?
@@ -39,11 +38,6 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Sampling temperature (default: \(defaults.temperature)).", valueName: "t"))
   var temperature: Double?
 
-  @Option(
-    help: ArgumentHelp(
-      "β of the KL penalty to the base (default: \(defaults.policyLoss.klCoefficient)).", valueName: "beta"))
-  var klCoefficient: Double?
-
   @Option(help: ArgumentHelp("Weight decay of AdamW (default: \(defaults.optimizer.weightDecay)).", valueName: "w"))
   var weightDecay: Double?
 
@@ -58,18 +52,15 @@ struct TrainingArguments: ParsableArguments {
     if let warmupSteps { configuration.warmupSteps = warmupSteps }
     if let steps { configuration.steps = steps }
     if let seed { configuration.seed = seed }
-    if let objective { configuration.objective = objective }
+    objective.apply(to: &configuration)
     if let prompts { configuration.prompts = prompts }
     if let groupSize { configuration.groupSize = groupSize }
     if let updatesPerRollout { configuration.updatesPerRollout = updatesPerRollout }
     if let temperature { configuration.temperature = temperature }
-    if let klCoefficient { configuration.policyLoss.klCoefficient = klCoefficient }
     if let weightDecay { configuration.optimizer.weightDecay = weightDecay }
     if let checkpointEvery { configuration.checkpointEvery = checkpointEvery }
   }
 }
-
-extension TrainingConfiguration.Objective: ExpressibleByArgument {}
 
 extension TrainingConfiguration {
   /// Throws where a value is out of its range, by the name of its option.

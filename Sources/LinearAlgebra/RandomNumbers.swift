@@ -50,13 +50,6 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     return range.lowerBound &+ Int(truncatingIfNeeded: product.high)
   }
 
-  /// Values in an order that is as likely as any other (Fisher and Yates). Swift's own way may differ from one release to the next.
-  package mutating func shuffled<Value>(_ values: some Sequence<Value>) -> [Value] {
-    var values = Array(values)
-    for last in values.indices.dropFirst().reversed() { values.swapAt(last, integer(in: 0..<last + 1)) }
-    return values
-  }
-
   /// Standard normal, by the Box–Muller transform.
   package mutating func normal() -> Double {
     let radius = (-2 * Double.log(uniform())).squareRoot()

@@ -1,5 +1,6 @@
 import Foundation
 import OrderedCollections
+import RunStore
 import TestSupport
 import Testing
 import Weights
@@ -107,6 +108,48 @@ import Weights
     #expect(try records(out)[1]["reward"] == nil)
   }
 
+  /// What is recorded of a run's objective, by the names of the options.
+  @Test(arguments: [
+    (
+      ["--objective", "grpo"],
+      #"{"objective":"grpo","loss_aggregation":"token","scale_rewards":"group","overlong":"none","overlong_cache":null,"dynamic_sampling":false,"most_sampling_rounds":10,"clip_low":0.2,"clip_high":0.28,"kl_coefficient":0.0}"#
+    ),
+    (
+      ["--objective", "dapo"],
+      #"{"objective":"dapo","loss_aggregation":"token","scale_rewards":"group","overlong":"filter","overlong_cache":null,"dynamic_sampling":true,"most_sampling_rounds":10,"clip_low":0.2,"clip_high":0.28,"kl_coefficient":0.0}"#
+    ),
+    (
+      ["--objective", "dr-grpo"],
+      #"{"objective":"dr-grpo","loss_aggregation":"constant","scale_rewards":"none","overlong":"none","overlong_cache":null,"dynamic_sampling":false,"most_sampling_rounds":10,"clip_low":0.2,"clip_high":0.2,"kl_coefficient":0.0}"#
+    ),
+    // What is given wins over what the objective brings along.
+    (
+      [
+        "--objective", "dapo", "--clip-high", "0.5", "--clip-low", "0.1", "--kl-coefficient", "0.25", "--overlong",
+        "soft",
+        "--overlong-cache", "3", "--no-dynamic-sampling", "--loss-aggregation", "sequence", "--scale-rewards", "batch",
+      ],
+      #"{"objective":"dapo","loss_aggregation":"sequence","scale_rewards":"batch","overlong":"soft","overlong_cache":3,"dynamic_sampling":false,"most_sampling_rounds":10,"clip_low":0.1,"clip_high":0.5,"kl_coefficient":0.25}"#
+    ),
+    (
+      ["--dynamic-sampling", "--most-sampling-rounds", "3"],
+      #"{"objective":"grpo","loss_aggregation":"token","scale_rewards":"group","overlong":"none","overlong_cache":null,"dynamic_sampling":true,"most_sampling_rounds":3,"clip_low":0.2,"clip_high":0.28,"kl_coefficient":0.0}"#
+    ),
+  ])
+  func anObjectiveWithItsParts(arguments: [String], recorded: String) throws {
+    let out = folder.path("run")
+    let result = try run(
+      Program.path, ["train", "--out", out, "--steps", "2", "--prompts", "4", "--quiet"] + arguments,
+      environment: Program.environment)
+    try #require(result.status == 0, "\(result.stderr)")
+    let configuration = try RunFolder(path: out).identity.configuration
+    let expected = try #require(try JSONValue(parsing: Array(recorded.utf8)).object)
+    for (name, value) in expected { #expect(configuration[name] == value, "\(name)") }
+    let record = try #require(try records(out).last)
+    #expect((record["sampling_rounds"] != nil) == (configuration["dynamic_sampling"] == .bool(true)))
+    #expect((record["length_penalty"] != nil) == (configuration["overlong"] == "soft"))
+  }
+
   @Test func aFolderWithARunIsRefused() throws {
     let out = folder.path("run")
     try #require(try train("--steps", "1", "--quiet", out: out).status == 0)
@@ -152,6 +195,19 @@ import Weights
     (["--steps", "0"], "--steps must be at least 1, found 0"),
     (["--threads", "0"], "--threads must be at least 1, found 0"),
     (["--kl-coefficient=-0.1"], "--kl-coefficient must be 0 or a positive number, found -0.1"),
+    (["--clip-low", "1.5"], "--clip-low must be from 0 to 1, found 1.5"),
+    (["--clip-high", "inf"], "--clip-high must be 0 or a positive number, found inf"),
+    (["--overlong-cache", "2"], "--overlong-cache goes with --overlong soft alone"),
+    (["--overlong", "soft", "--overlong-cache", "0"], "--overlong-cache must be at least 1, found 0"),
+    (["--most-sampling-rounds", "3"], "--most-sampling-rounds goes with --dynamic-sampling alone"),
+    (
+      ["--objective", "dapo", "--group-size", "1"],
+      "--group-size must be at least 2 for dapo, which compares completions, found 1"
+    ),
+    (
+      ["--objective", "sft", "--no-dynamic-sampling"],
+      "--no-dynamic-sampling goes with an objective that learns from rewards, found sft"
+    ),
   ])
   func wrongValues(arguments: [String], message: String) throws {
     let result = try run(

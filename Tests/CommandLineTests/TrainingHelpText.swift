@@ -9,11 +9,11 @@ enum TrainingHelpText {
     TASK:
       --task <task>           The task: a built-in one, or the path of a file of
                               questions, which ends in .jsonl or has a slash: one
-                              JSON object a line with question and answer. (values:
-                              two-step-arithmetic, string-operations, counting,
-                              counting:2, counting:3, modular-sums, modular-sums:2,
-                              modular-sums:3, arrow-chains, arrow-chains:2,
-                              arrow-chains:3; default: two-step-arithmetic)
+                              JSON object a line with question and answer (default:
+                              two-step-arithmetic). (values: two-step-arithmetic,
+                              string-operations, counting, counting:2, counting:3,
+                              modular-sums, modular-sums:2, modular-sums:3,
+                              sum-sequences, sum-sequences:2, sum-sequences:3)
       --verifier <verifier>   How responses are held against a file's answers;
                               exact unless it is said. (values: exact, integer,
                               numeric, boxed)
@@ -49,13 +49,13 @@ enum TrainingHelpText {
     OVERVIEW: Fine-tunes a small base model with one method and writes a run
     folder.
 
-    Group-relative policy optimisation with verifiable rewards (grpo), or
-    supervised learning of the task's responses (sft). The run folder holds the
-    adapters at step 0 and at every checkpoint, and what each step measured:
-    `spectroscope analyze` and `spectroscope export` read it. The same seed gives
-    the same content on any number of threads. A run that was interrupted or killed
-    goes on with --resume from its last checkpoint, and ends as if it never had
-    been.
+    Group-relative policy optimisation with verifiable rewards (grpo, dapo,
+    dr-grpo), or supervised learning of the task's responses (sft). The run folder
+    holds the adapters at step 0 and at every checkpoint, and what each step
+    measured: `spectroscope analyze` and `spectroscope export` read it. The same
+    seed gives the same content on any number of threads. A run that was
+    interrupted or killed goes on with --resume from its last checkpoint, and ends
+    as if it never had been.
 
     USAGE: \(trainUsage)
 
@@ -108,16 +108,39 @@ enum TrainingHelpText {
       --warmup-steps <n>      Steps over which the learning rate rises (default: 0).
       --steps <n>             Training steps (default: 60).
       --seed <seed>           Seed of all random numbers (default: 0).
-      --task <task>           The task (default: two-step-arithmetic). (values:
-                              two-step-arithmetic, string-operations)
-      --objective <objective> What is optimised (default: grpo). (values: grpo, sft)
+      --objective <objective> What is optimised (default: grpo). (values: grpo,
+                              dapo, dr-grpo, sft)
+      --loss-aggregation <divisor>
+                              What the sum of the tokens' losses is divided by: the
+                              number of tokens; token by token, the completion's
+                              length and the number of completions; or completions
+                              times the longest possible (default: token; dr-grpo:
+                              constant). (values: token, sequence, constant)
+      --scale-rewards <scale> The standard deviation that advantages are divided by
+                              (default: group; dr-grpo: none). (values: group,
+                              batch, none)
+      --clip-low <epsilon>    The ratio to the old policy is clipped below 1 − this
+                              (default: 0.2).
+      --clip-high <epsilon>   The ratio is clipped above 1 + this (default: 0.28;
+                              dr-grpo: 0.2).
+      --kl-coefficient <beta> β of the KL penalty to the base (default: 0).
+      --overlong <handling>   Completions that are too long: those that were cut
+                              are kept out of the loss (filter), long ones are
+                              worth less (soft), or neither (default: none; dapo:
+                              filter). (values: none, filter, soft)
+      --overlong-cache <n>    Over how many tokens below the longest possible the
+                              soft penalty rises to 1 (default: a quarter of it).
+      --dynamic-sampling/--no-dynamic-sampling
+                              Replace groups that all pass or all fail by fresh
+                              prompts (default: no; dapo: yes).
+      --most-sampling-rounds <n>
+                              How many times a step draws at most (default: 10).
       --prompts <n>           Prompts a step (default: 16).
       --group-size <n>        Completions a prompt (default: 8).
       --updates-per-rollout <n>
                               Optimiser steps on each rollout; clipping acts from
                               the second on (default: 1).
       --temperature <t>       Sampling temperature (default: 1.0).
-      --kl-coefficient <beta> β of the KL penalty to the base (default: 0.0).
       --weight-decay <w>      Weight decay of AdamW (default: 0.0).
       --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
                               many steps (default: 5).

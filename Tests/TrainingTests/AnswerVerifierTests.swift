@@ -17,9 +17,9 @@ import Training
     ("12", "12", true), ("012", "12", true), ("+12", "12", true), (" 12\t", "12", true), ("-12", "-12", true),
     ("-012", "-12", true), ("-0", "0", true), ("000", "0", true), ("+0", "-0", true), (huge, huge, true),
     ("00" + huge, huge, true), (huge.dropLast() + "1", huge, false), ("-" + huge, huge, false),
-    ("-12", "12", false),
-    ("12", "-12", false), ("", "0", false), ("-", "0", false), ("+", "0", false), ("--1", "1", false), ("+-1", "-1", false),
-    ("- 1", "-1", false), ("1 2", "12", false), ("12.0", "12", false), ("1e3", "1000", false), ("0x10", "16", false),
+    ("-12", "12", false), ("12", "-12", false), ("", "0", false), ("-", "0", false), ("+", "0", false),
+    ("--1", "1", false), ("+-1", "-1", false), ("- 1", "-1", false), ("1 2", "12", false), ("12.0", "12", false),
+    ("1e3", "1000", false), ("0x10", "16", false),
     ("1_000", "1000", false), ("1,000", "1000", false), ("twelve", "12", false),
     // Digits of other scripts, and one with an accent.
     ("١٢", "12", false), ("１２", "12", false), ("1²", "12", false), ("1\u{301}2", "12", false),

@@ -11,7 +11,7 @@ import Training
   }
 
   @Test func levelsAreFoundByTheirNames() throws {
-    for family in ["counting", "modular-sums", "arrow-chains"] {
+    for family in ["counting", "modular-sums", "sum-sequences"] {
       for (wished, name) in [("", family), (":1", family), (":2", family + ":2"), (":3", family + ":3")] {
         #expect(TaskRegistry.task(named: family + wished)?.name == name)
       }
@@ -79,27 +79,22 @@ import Training
     #expect(TaskRegistry.task(named: name)?.problemCount == [4: 10_000, 5: 100_000, 6: 1_000_000][count]!)
   }
 
-  @Test(arguments: [("arrow-chains", 4, 2), ("arrow-chains:2", 5, 3), ("arrow-chains:3", 6, 4)])
-  func chainsAreFollowed(name: String, arrowCount: Int, stepCount: Int) throws {
+  @Test(arguments: [("sum-sequences", 2), ("sum-sequences:2", 3), ("sum-sequences:3", 4)])
+  func sequencesGoOn(name: String, count: Int) throws {
     for problem in try Self.drawn(name) {
-      let match = try #require(problem.prompt.wholeMatch(of: /([a-h])([2-4]):([a-h]+)=/))
-      #expect(Int(match.2) == stepCount)
-      let letters = Array(match.3)
-      let arrows = Dictionary(
-        uniqueKeysWithValues: stride(from: 0, to: letters.count, by: 2).map { (letters[$0], letters[$0 + 1]) })
-      #expect(arrows.count == arrowCount && Set(arrows.values) == Set(arrows.keys))
-      var path = [match.1.first!]
-      for _ in 0..<arrowCount { path.append(arrows[path.last!]!) }
-      // One ring: the way comes back to its start once it has used every arrow.
-      #expect(path.last == path[0] && Set(path).count == arrowCount)
-      let steps = path[1...stepCount].map { String($0) }
-      #expect(problem.responses == [steps.last!, steps.joined(separator: ">")] && problem.answer == steps.last)
+      let match = try #require(problem.prompt.wholeMatch(of: /([234]):([1-9][0-9]):([1-9][0-9])=/))
+      #expect(Int(match.1) == count)
+      let (a, b) = (Int(match.2)!, Int(match.3)!)
+      // Fibonacci's numbers are the coefficients.
+      let next = [a + b, a + 2 * b, 2 * a + 3 * b, 3 * a + 5 * b].prefix(count)
+      let reversed = next.map { String(String($0).reversed()) }
+      #expect(problem.responses == [reversed.last!, reversed.joined(separator: ">")])
+      #expect(problem.answer == reversed.last)
     }
-    let rings = [4: 8 * 7 * 6 * 5 * 24, 5: 8 * 7 * 6 * 5 * 4 * 120, 6: 8 * 7 * 6 * 5 * 4 * 3 * 720]
-    #expect(TaskRegistry.task(named: name)?.problemCount == rings[arrowCount])
+    #expect(TaskRegistry.task(named: name)?.problemCount == 8_100)
   }
 
-  @Test(arguments: ["counting", "modular-sums", "arrow-chains"])
+  @Test(arguments: ["counting", "modular-sums", "sum-sequences"])
   func whatStandsBehindTheLastMarkCounts(name: String) throws {
     let task = try #require(TaskRegistry.task(named: name))
     for problem in try Self.drawn(name, 200) {

@@ -234,7 +234,7 @@ extension QuestionTaskTests {
       training.objective = objective
       _ = try Trainer(training, base: base, task: opened, threads: 1, observer: recorder).run()
     }
-    #expect(recorder.records.count == 6)
+    #expect(recorder.records.count == 3 * TrainingConfiguration.Objective.allCases.count)
     #expect(recorder.records.allSatisfy { $0["retention"] == nil })
     #expect(recorder.records[0]["accuracy"] != nil)
   }

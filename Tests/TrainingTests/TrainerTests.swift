@@ -149,10 +149,95 @@ import Weights
       try #require(
         try run {
           ($0.steps, $0.checkpointEvery) = (12, 12)
-          $0.policyLoss.klCoefficient = coefficient
+          $0.overrides.klCoefficient = coefficient
         }.recorder.records.last?["kl"])
     }
     #expect(try kl(3) < kl(0) / 2)
+  }
+
+  private func columns(_ records: [TrainingRecord]) -> [OrderedDictionary<String, Double>] {
+    records.map { record in
+      var columns = record.columns
+      columns["seconds"] = nil
+      return columns
+    }
+  }
+
+  @Test func dynamicSamplingIsTheSameOnAnyNumberOfThreads() throws {
+    let runs = try [1, 2, 3].map { threads in
+      try run({ $0.objective = .dapo }, threads: threads).recorder
+    }
+    for run in runs.dropFirst() {
+      #expect(run.snapshots == runs[0].snapshots)
+      #expect(columns(run.records) == columns(runs[0].records))
+    }
+    let steps = runs[0].records.dropFirst()
+    #expect(steps.allSatisfy { $0["sampling_rounds"]! >= 1 && $0["sampling_rounds"]! <= 10 })
+    #expect(steps.contains { $0["sampling_rounds"]! > 1 && $0["frac_kept_groups"]! < 1 })
+  }
+
+  /// The first round is that of a run without: its rewards are those of prompts nobody has chosen.
+  @Test func dynamicSamplingLeavesTheFirstRoundAsItIs() throws {
+    func first(_ change: (inout TrainingConfiguration) -> Void) throws -> TrainingRecord {
+      try run {
+        ($0.steps, $0.adapter.rank) = (1, 4)
+        change(&$0)
+      }.recorder.records[1]
+    }
+    let plain = try first { _ in }
+    let once = try first { ($0.overrides.dynamicSampling, $0.overrides.mostSamplingRounds) = (true, 1) }
+    let often = try first { $0.overrides.dynamicSampling = true }
+    let described = [
+      "reward", "reward_std", "frac_reward_zero_std", "frac_all_pass", "frac_all_fail", "entropy", "kl",
+      "completions_mean_length", "completions_clipped_ratio",
+    ]
+    for column in described { #expect(plain[column] == once[column] && plain[column] == often[column], "\(column)") }
+    #expect(plain["sampling_rounds"] == nil && plain["frac_kept_groups"] == nil)
+    #expect(once["sampling_rounds"] == 1)
+    #expect(once["frac_kept_groups"] == 1 - plain["frac_reward_zero_std"]!)
+    #expect(often["sampling_rounds"]! > 1 && often["grad_norm"] != once["grad_norm"])
+    // Without groups that teach nothing the mean over tokens has fewer of them: the same slopes weigh more.
+    #expect(once["grad_norm"]! > plain["grad_norm"]!)
+  }
+
+  /// A policy that always fails has no mixed group: the search ends, and nothing moves.
+  @Test func dynamicSamplingGivesUp() throws {
+    let (recorder, _, _) = try run {
+      $0.objective = .dapo
+      ($0.steps, $0.learningRate, $0.temperature) = (2, 1e-3, 1000)
+      ($0.prompts, $0.overrides.mostSamplingRounds) = (2, 3)
+    }
+    for record in recorder.records.dropFirst() {
+      #expect(record["sampling_rounds"] == 3 && record["frac_kept_groups"] == 0)
+      #expect(record["loss"] == nil && record["step_norm"] == 0)
+    }
+  }
+
+  /// The same completions and advantages under another divisor: gradients differ by the divisors' ratio alone.
+  @Test func theConstantDivisorIsOfCompletionsTimesTheLongest() throws {
+    func first(_ aggregation: PolicyLossOptions.Aggregation) throws -> TrainingRecord {
+      try run {
+        $0.steps = 1
+        $0.overrides.aggregation = aggregation
+      }.recorder.records[1]
+    }
+    let (token, constant) = (try first(.token), try first(.constant))
+    let ratio = token["completions_mean_length"]! / 8
+    #expect(abs(constant["grad_norm"]! / token["grad_norm"]! - ratio) < 1e-5)
+    #expect(abs(constant["loss"]! / token["loss"]! - ratio) < 1e-9)
+  }
+
+  @Test func theObjectivesDiffer() throws {
+    let runs = try TrainingConfiguration.Objective.allCases.map { objective in
+      try run { $0.objective = objective }.recorder
+    }
+    for (index, run) in runs.enumerated() {
+      #expect(run.records.dropFirst().allSatisfy { $0["loss"] != nil })
+      for other in runs.dropFirst(index + 1) { #expect(run.snapshots != other.snapshots) }
+    }
+    let soft = try run { $0.overrides.overlong = .soft }.recorder.records
+    #expect(soft.dropFirst().allSatisfy { -1 <= $0["length_penalty"]! && $0["length_penalty"]! < 0 })
+    #expect(soft[1]["reward"] == runs[0].records[1]["reward"])
   }
 
   @Test func configurationsThatDoNotFitAreRefused() {
@@ -167,7 +252,7 @@ import Weights
     #expect(
       message { $0.task = "chess" }
         == "expected a task among two-step-arithmetic, string-operations, counting, counting:2, counting:3, modular-sums, "
-        + "modular-sums:2, modular-sums:3, arrow-chains, arrow-chains:2, arrow-chains:3, found chess")
+        + "modular-sums:2, modular-sums:3, sum-sequences, sum-sequences:2, sum-sequences:3, found chess")
     #expect(
       message { $0.adapter.rank = 100 }
         == "expected a rank of at most 64, the smaller dimension of model.layers.0.self_attn.q_proj, found 100")

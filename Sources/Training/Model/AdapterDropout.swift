@@ -16,7 +16,7 @@ final class AdapterDropout<S: TransformerScalar> {
   init(_ plan: DropoutPlan<S>, lane: Int, pass: Int, masks: [Buffer<S>]) {
     branch = UnsafePointer(plan.branch.pointer)
     (isAdapted, rate, self.masks) = (plan.isAdapted, plan.rate, masks)
-    generator = SeededGenerator(stream: .dropout, plan.place + [lane, pass])
+    generator = SeededGenerator(stream: .dropout, at: plan.place + [lane, pass])
   }
 
   /// Draws 0 with the rate as probability, else 1/(1 − rate), so that the mean is 1.

@@ -1,32 +1,52 @@
 import RealModule
 
-/// The objective of group-relative policy optimisation. The one owner of the defaults.
+/// The objective of group-relative policy optimisation, as a loss. The one owner of the defaults.
 ///
-/// Sources: GRPO, Shao et al. 2024; token-level loss and the higher upper clip, Yu et al. 2025 (DAPO), as TRL computes them.
+/// Sources: GRPO, Shao et al. 2024 (arXiv 2402.03300); the token-level loss and the higher upper clip, Yu et al. 2025 (DAPO, 2503.14476);
+/// no standard deviation and a constant divisor, Liu et al. 2025 (Dr.GRPO, 2503.20783). All as TRL 1.16 computes them.
+///
+/// The defaults are those of `grpo`: what TRL calls the loss type `dapo`, with DAPO's clipping, which is also the laboratory's experiment.
+/// The objective of the GRPO paper is `.sequence` with `clipHigh` 0.2 and `klCoefficient` 0.04.
 package struct PolicyLossOptions: Equatable, Sendable {
-  /// The ratio π/π_old is clipped below 1 − this.
+  /// What the sum over tokens is divided by.
+  package enum Aggregation: String, CaseIterable, Sendable {
+    /// The number of tokens of the batch: a mean over tokens, in which a long completion weighs more.
+    case token
+    /// Each token by the length of its completion and the number of completions: the mean of the completions' own means.
+    case sequence
+    /// The number of completions times the most tokens that one can have: the same whatever was drawn.
+    case constant
+  }
+
+  /// What an advantage r − mean(group) is divided by.
+  package enum RewardScale: String, CaseIterable, Sendable {
+    /// The group's standard deviation + 1e-4.
+    case group
+    /// That of all rewards of the batch + 1e-4.
+    case batch
+    /// Nothing.
+    case none
+  }
+
+  package var aggregation: Aggregation
+  package var rewardScale: RewardScale
+  /// The ratio π/π_old is clipped below 1 − this; from 0 to 1.
   package var clipLow: Double
-  /// The ratio is clipped above 1 + this.
+  /// The ratio is clipped above 1 + this; at least 0.
   package var clipHigh: Double
   /// β of the KL penalty to the reference.
   package var klCoefficient: Double
 
-  package init(clipLow: Double = 0.2, clipHigh: Double = 0.28, klCoefficient: Double = 0) {
+  package init(
+    aggregation: Aggregation = .token, rewardScale: RewardScale = .group, clipLow: Double = 0.2,
+    clipHigh: Double = 0.28, klCoefficient: Double = 0
+  ) {
+    self.aggregation = aggregation
+    self.rewardScale = rewardScale
     self.clipLow = clipLow
     self.clipHigh = clipHigh
     self.klCoefficient = klCoefficient
   }
-}
-
-/// Advantages of the completions of one prompt: (r − mean)/(std + 1e-4) with the sample standard deviation.
-///
-/// - Returns: nil where all rewards are equal, or there is only one: such a group teaches nothing.
-package func groupAdvantages(of rewards: [Double]) -> [Double]? {
-  let n = Double(rewards.count)
-  guard let first = rewards.first, rewards.contains(where: { $0 != first }) else { return nil }
-  let mean = rewards.reduce(0, +) / n
-  let variance = rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (n - 1)
-  return rewards.map { ($0 - mean) / (variance.squareRoot() + 1e-4) }
 }
 
 /// The loss of one token, −min(ρ·A, clip(ρ)·A) + β·k3, and its slope.

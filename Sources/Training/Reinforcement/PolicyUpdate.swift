@@ -2,40 +2,45 @@ import LinearAlgebra
 
 /// The tokens of a rollout that an update learns from, with what each needs.
 ///
-/// Groups of equal rewards teach nothing; they are left out where there is no KL penalty, and count in the mean all the same.
+/// Completions without a weight teach nothing and are not computed; those of equal rewards count in the mean all the same.
 struct PolicyUpdate {
   let batch: CompletionBatch
   /// One a token.
-  private let advantages: [Double]
+  private let weights: [CompletionWeights.Weight]
   private let references: [Double]?
   private let options: PolicyLossOptions
-  /// The number of tokens that the loss is a mean over: all of the rollout's.
+  /// The number of tokens that shares of tokens refer to.
   private let tokenCount: Double
   /// Log-probabilities under the weights that drew the tokens; those of the first pass, so that its ratio is exactly 1.
   private var old: [Float]?
 
   /// - Parameter references: log-probabilities under the reference, by token of the rollout; needed for a KL penalty.
-  /// - Returns: nil where no group teaches anything.
-  init?(_ rollout: Rollout, references: [Float]?, _ options: PolicyLossOptions) {
+  /// - Returns: nil where nothing has a weight.
+  init?(
+    _ rollout: Rollout, references: [Float]?, _ options: PolicyLossOptions, overlong: OverlongOptions,
+    maximumLength: Int
+  ) {
+    let counted = CompletionWeights(rollout.outcomes, options, overlong: overlong, maximumLength: maximumLength)
     var groups: [TokenGroup] = []
-    var (advantages, kept): ([Double], [Double]) = ([], [])
+    var (weights, kept): ([CompletionWeights.Weight], [Double]) = ([], [])
     for (index, group) in rollout.batch.groups.enumerated() {
-      let values = groupAdvantages(of: rollout.rewards[index])
-      guard values != nil || options.klCoefficient > 0 else { continue }
-      groups.append(group)
+      var completions: [[Int32]] = []
       var number = rollout.batch.firstTokens[index]
-      for (completion, advantage) in zip(group.completions, values ?? group.completions.map { _ in 0 }) {
-        advantages += Array(repeating: advantage, count: completion.count)
+      for (completion, weight) in zip(group.completions, counted.weights[index]) {
+        defer { number += completion.count }
+        guard let weight else { continue }
+        completions.append(completion)
+        weights += Array(repeating: weight, count: completion.count)
         if let references { kept += references[number..<number + completion.count].map(Double.init) }
-        number += completion.count
       }
+      if !completions.isEmpty { groups.append(TokenGroup(prompt: group.prompt, completions: completions)) }
     }
     guard !groups.isEmpty else { return nil }
     batch = CompletionBatch(groups)
-    self.advantages = advantages
+    self.weights = weights
     self.references = options.klCoefficient > 0 ? kept : nil
     self.options = options
-    tokenCount = Double(rollout.batch.tokenCount)
+    tokenCount = Double(counted.tokenCount)
   }
 
   /// The gradient of the loss at the model's weights as they are, the loss, and the shares of tokens that are clipped.
@@ -56,13 +61,14 @@ struct PolicyUpdate {
     )
   }
 
-  /// The loss of a token, by its number and its log-probability now and when drawn, as its part of the mean.
+  /// The part of a token in the loss, by its number and its log-probability now and when drawn.
   private var tokenLoss: @Sendable (Int, Float, Float) -> TokenLoss {
-    { [advantages, references, options, tokenCount] number, now, old in
+    { [weights, references, options] number, now, old in
       var token = TokenLoss(
-        now: Double(now), old: Double(old), reference: references?[number], advantage: advantages[number], options)
-      token.loss /= tokenCount
-      token.slope /= tokenCount
+        now: Double(now), old: Double(old), reference: references?[number], advantage: weights[number].advantage,
+        options)
+      token.loss /= weights[number].divisor
+      token.slope /= weights[number].divisor
       return token
     }
   }

@@ -9,10 +9,10 @@ extension SeededGenerator {
 
   /// The generator of one purpose at one place, such as a seed, a step and a number: the same numbers whatever was drawn before,
   /// in whatever order places are visited, on however many threads.
-  package init(stream: Stream, _ place: Int...) { self.init(stream: stream, place) }
+  package init(stream: Stream, _ place: Int...) { self.init(stream: stream, at: place) }
 
-  /// The same of a place that is not written out.
-  package init(stream: Stream, _ place: [Int]) {
+  /// The same, with the place as an array: one that is longer is another place.
+  package init(stream: Stream, at place: [Int]) {
     var state = stream.rawValue
     for part in place {
       var mixer = SeededGenerator(seed: state ^ UInt64(bitPattern: Int64(part)))

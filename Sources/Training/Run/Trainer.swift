@@ -11,6 +11,7 @@ package final class Trainer {
   private let tokenizer: CharacterTokenizer
   private let task: any VerifiableTask
   private let heldOut: HeldOutSet
+  private let rollouts: RolloutSource
   private let accuracy: Evaluation
   private let retention: Evaluation?
   private let observer: any TrainingObserver
@@ -39,6 +40,7 @@ package final class Trainer {
     }
     (self.tokenizer, self.task) = (tokenizer, task)
     heldOut = task.heldOut(count: configuration.heldOutCount)
+    rollouts = RolloutSource(configuration, task: task, tokenizer: tokenizer, heldOut: heldOut)
     accuracy = Evaluation(heldOut, of: task, tokenizer: tokenizer, temperature: configuration.temperature)
     retention = Evaluation(retentionOf: configuration.retentionCount, tokenizer: tokenizer)
     try Self.check(configuration, base, task)
@@ -203,7 +205,7 @@ extension Trainer {
 
   private func train(_ step: Int, _ record: inout TrainingRecord) throws -> TrainingDirective {
     switch configuration.objective {
-    case .grpo: try reinforce(step, &record)
+    case .grpo, .dapo, .drGRPO: try reinforce(step, &record)
     case .sft: try imitate(step, &record)
     }
     guard configuration.telemetry.measuresVelocity else { return .goOn }
@@ -249,15 +251,20 @@ extension Trainer {
 
 extension Trainer {
   private func reinforce(_ step: Int, _ record: inout TrainingRecord) throws(TrainingError) {
-    let rollout = try rollout(step)
+    var rollout = try drawing { () throws(TokenizationError) in try rollouts.first(step, model) }
     rollout.describe(&record)
+    describeLengthPenalty(rollout, &record)
     var references: [Float]?
     if configuration.telemetry.measuresKL || configuration.policyLoss.klCoefficient > 0 {
       let scores = model.score(rollout.batch, with: .base, temperature: configuration.temperature)
       references = scores.logProbabilities
       describeKL(rollout, scores.logProbabilities, &record)
     }
-    guard var update = PolicyUpdate(rollout, references: references, configuration.policyLoss) else {
+    if configuration.dynamicSampling.isOn { (rollout, references) = try mixed(rollout, step, &record) }
+    let update = PolicyUpdate(
+      rollout, references: references, configuration.policyLoss, overlong: configuration.overlong,
+      maximumLength: task.maximumResponseLength)
+    guard var update else {
       // Nothing to learn: a step on the optimiser's momentum alone would still move the weights.
       return
     }
@@ -277,26 +284,32 @@ extension Trainer {
     record["clip_ratio_region_mean"] = mean(low) + mean(high)
   }
 
-  private func rollout(_ step: Int) throws(TrainingError) -> Rollout {
-    var generator = SeededGenerator(stream: .problems, configuration.seed, step)
-    let problems = (0..<configuration.prompts).map { _ in drawProblem(&generator) }
-    let generators = problems.indices.map { prompt in
-      (0..<configuration.groupSize).map {
-        SeededGenerator(stream: .samples, configuration.seed, step, prompt, $0)
-      }
-    }
-    let options = SamplingOptions(
-      temperature: configuration.temperature, maximumLength: task.maximumResponseLength, endToken: tokenizer.eos)
+  /// The part of a step's completions that it learns from, where that is a part; with their log-probabilities under the base.
+  private func mixed(
+    _ first: Rollout, _ step: Int, _ record: inout TrainingRecord
+  ) throws(TrainingError) -> (rollout: Rollout, references: [Float]?) {
+    let filled = try drawing { () throws(TokenizationError) in try rollouts.filled(first, step, model) }
+    record["sampling_rounds"] = Double(filled.rounds)
+    record["frac_kept_groups"] = filled.keptShare
+    guard configuration.policyLoss.klCoefficient > 0 else { return (filled.rollout, nil) }
+    let scores = model.score(filled.rollout.batch, with: .base, temperature: configuration.temperature)
+    return (filled.rollout, scores.logProbabilities)
+  }
+
+  private func drawing<Drawn>(_ draw: () throws(TokenizationError) -> Drawn) throws(TrainingError) -> Drawn {
     do throws(TokenizationError) {
-      return try Rollout(
-        of: problems, task: task, tokenizer: tokenizer, model: model, generators: generators, options: options)
+      return try draw()
     } catch {
       throw .tokenization(error)
     }
   }
 
-  private func drawProblem(_ generator: inout SeededGenerator) -> Problem {
-    task.problem(&generator, excluding: heldOut)
+  private func describeLengthPenalty(_ rollout: Rollout, _ record: inout TrainingRecord) {
+    guard configuration.overlong.handling == .soft else { return }
+    record["length_penalty"] = mean(
+      rollout.outcomes.joined().map {
+        configuration.overlong.penalty(length: $0.length, maximum: task.maximumResponseLength)
+      })
   }
 
   private func describeKL(_ rollout: Rollout, _ references: [Float], _ record: inout TrainingRecord) {

@@ -71,9 +71,20 @@ extension TrainingConfiguration {
     integer("group_size", \.groupSize),
     integer("updates_per_rollout", \.updatesPerRollout),
     number("temperature", \.temperature),
-    number("clip_low", \.policyLoss.clipLow),
-    number("clip_high", \.policyLoss.clipHigh),
-    number("kl_coefficient", \.policyLoss.klCoefficient),
+    // What the objective has, unless it is said otherwise.
+    override("loss_aggregation", \.policyLoss.aggregation, \.overrides.aggregation),
+    override("scale_rewards", \.policyLoss.rewardScale, \.overrides.rewardScale),
+    override("clip_low", \.policyLoss.clipLow, \.overrides.clipLow),
+    override("clip_high", \.policyLoss.clipHigh, \.overrides.clipHigh),
+    override("kl_coefficient", \.policyLoss.klCoefficient, \.overrides.klCoefficient),
+    override("overlong", \.overlong.handling, \.overrides.overlong),
+    optional("overlong_cache", \.overrides.overlongCache),
+    Field(
+      name: "dynamic_sampling", get: { .bool($0.dynamicSampling.isOn) },
+      set: { assign($1.bool.map { .some($0) }, to: \.overrides.dynamicSampling, of: &$0) }),
+    Field(
+      name: "most_sampling_rounds", get: { .integer($0.dynamicSampling.mostRounds) },
+      set: { assign($1.int.map { .some($0) }, to: \.overrides.mostSamplingRounds, of: &$0) }),
     number("beta1", \.optimizer.beta1),
     number("beta2", \.optimizer.beta2),
     Field(
@@ -169,6 +180,22 @@ extension TrainingConfiguration {
     Field(
       name: name, get: { .string($0[keyPath: path].rawValue) },
       set: { assign($1.string.flatMap(Value.init), to: path, of: &$0) })
+  }
+
+  private static func override(
+    _ name: String, _ own: any KeyPath<TrainingConfiguration, Double> & Sendable, _ path: Path<Double?>
+  ) -> Field {
+    Field(
+      name: name, get: { .number($0[keyPath: own]) },
+      set: { assign($1.double.map { .some($0) }, to: path, of: &$0) })
+  }
+
+  private static func override<Value: RawRepresentable<String> & Sendable>(
+    _ name: String, _ own: any KeyPath<TrainingConfiguration, Value> & Sendable, _ path: Path<Value?>
+  ) -> Field {
+    Field(
+      name: name, get: { .string($0[keyPath: own].rawValue) },
+      set: { assign($1.string.flatMap(Value.init).map { .some($0) }, to: path, of: &$0) })
   }
 
   private static func pattern<Value>(

@@ -17,9 +17,23 @@ extension TrainingConfiguration {
     if !(0..<1).contains(adapter.dropout) {
       return ("dropout", "must be at least 0 and below 1, found \(adapter.dropout)")
     }
-    if objective == .grpo, groupSize < 2 {
-      return ("group_size", "must be at least 2 for grpo, which compares completions, found \(groupSize)")
+    if !(0...1).contains(policyLoss.clipLow) {
+      return ("clip_low", "must be from 0 to 1, found \(policyLoss.clipLow)")
     }
+    if objective.isReinforcement, groupSize < 2 {
+      return (
+        "group_size", "must be at least 2 for \(objective.rawValue), which compares completions, found \(groupSize)"
+      )
+    }
+    return taskProblem
+  }
+
+  private var taskProblem: (name: String, problem: String)? {
+    let (tolerance, share) = (questions.verifier.tolerance, questions.testShare)
+    if !(tolerance >= 0 && tolerance.isFinite) {
+      return ("tolerance", "must be 0 or a positive number, found \(tolerance)")
+    }
+    if !(share > 0 && share < 1) { return ("test_share", "must lie between 0 and 1, found \(share)") }
     return nil
   }
 
@@ -28,7 +42,8 @@ extension TrainingConfiguration {
       ("rank", adapter.rank ?? 1), ("adalora_initial_rank", adapter.adalora.initialRank ?? 1),
       ("adalora_interval", adapter.adalora.interval), ("steps", steps), ("prompts", prompts),
       ("group_size", groupSize), ("updates_per_rollout", updatesPerRollout), ("checkpoint_every", checkpointEvery),
-      ("held_out", heldOutCount), ("retention", retentionCount),
+      ("held_out", heldOutCount), ("retention", retentionCount), ("overlong_cache", overlong.cache ?? 1),
+      ("most_sampling_rounds", dynamicSampling.mostRounds),
     ] + adapter.rankPattern.values.map { ("rank_pattern", $0) }
   }
 
@@ -48,7 +63,8 @@ extension TrainingConfiguration {
 
   private var otherNumbers: [(name: String, value: Double)] {
     [
-      ("kl_coefficient", policyLoss.klCoefficient), ("weight_decay", optimizer.weightDecay),
+      ("clip_high", policyLoss.clipHigh), ("kl_coefficient", policyLoss.klCoefficient),
+      ("weight_decay", optimizer.weightDecay),
       ("adalora_orthogonality", adapter.adalora.orthogonality),
     ]
   }

@@ -2,13 +2,6 @@ import Adapters
 
 /// What a training run does; together with the base it decides every number of the run. The one owner of the defaults.
 package struct TrainingConfiguration: Equatable, Sendable {
-  package enum Objective: String, CaseIterable, Sendable {
-    /// Group-relative policy optimisation with verifiable rewards.
-    case grpo
-    /// Supervised learning of the task's responses.
-    case sft
-  }
-
   /// The folder of the base, or `embedded`.
   package var base = TrainingConfiguration.embeddedBase
   package var method = AdapterMethod.lora
@@ -26,7 +19,9 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var questions = QuestionOptions()
   /// The SHA-256 of the file of questions, once it is opened; nil for a task that is built in.
   package var taskSHA256: String?
+  /// It brings `policyLoss`, `overlong` and `dynamicSampling` along.
   package var objective = Objective.grpo
+  package var overrides = ObjectiveOverrides()
   /// Prompts a step.
   package var prompts = 16
   /// Completions a prompt.
@@ -34,7 +29,6 @@ package struct TrainingConfiguration: Equatable, Sendable {
   /// Optimiser steps on the completions of one rollout; from the second on the ratio to the weights that drew them is clipped.
   package var updatesPerRollout = 1
   package var temperature = 1.0
-  package var policyLoss = PolicyLossOptions()
   package var optimizer = AdamWOptions()
   /// Longer gradients are scaled down to this norm.
   package var maximumGradientNorm = 1.0

@@ -2,7 +2,7 @@
 package enum TaskRegistry {
   /// All tasks; the first is the default. A task of graded difficulty is there once a level.
   package static let all: [any VerifiableTask] =
-    [TwoStepArithmetic(), StringOperations()] + Counting.levels + ModularSums.levels + ArrowChains.levels
+    [TwoStepArithmetic(), StringOperations()] + Counting.levels + ModularSums.levels + SumSequences.levels
 
   /// The task of that name, or nil. The first level has the name of its family, and `:1` behind it says the same.
   package static func task(named name: String) -> (any VerifiableTask)? {
