@@ -57,7 +57,7 @@ package struct PEFTConversion: Sendable {
 
   /// True where the adapters cannot be written without the base: for the residual, and for whole layers, since PEFT stores a layer
   /// with its bias, which training left in the base.
-  package var needsBase: Bool { needsResidualBase || method == .full }
+  package var needsBase: Bool { needsResidualBase || (method == .full && !run.identity.isOfPEFT) }
 
   /// The folder of the base among those that are written.
   package static let baseName = "base"

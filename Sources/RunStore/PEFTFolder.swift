@@ -84,7 +84,7 @@ package enum PEFTFolder {
       configuration: identity.configuration)
     let common: PEFTMembers = [
       "peft_type": .string(method.peftType), "task_type": "CAUSAL_LM",
-      "base_model_name_or_path": .string(identity.base), "bias": "none",
+      "base_model_name_or_path": .string(identity.base),
     ]
     return common.merging(method.peftMembers(of: adapter)) { $1 }
   }
