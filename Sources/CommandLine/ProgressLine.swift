@@ -13,8 +13,15 @@ final class ProgressLine: Sendable {
   }
 
   /// Shows `progress`, if enough time has passed since the last one.
-  func show(_ progress: MeasurementPlan.Progress, _ action: String = "analyzing", _ unit: String = "pieces") {
-    show(isLast: progress.done >= progress.total) { Self.text(progress, action, unit, elapsed: $0) }
+  ///
+  /// - Parameter detail: what stands at the end of the line.
+  func show(
+    _ progress: MeasurementPlan.Progress, _ action: String = "analyzing", _ unit: String = "pieces",
+    _ detail: String = ""
+  ) {
+    show(isLast: progress.done >= progress.total) {
+      Self.text(progress, action, unit, elapsed: $0) + (detail.isEmpty ? "" : "  " + detail)
+    }
   }
 
   /// Shows a line, if enough time has passed since the last one.

@@ -71,6 +71,13 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
+    guard let config else { return try train() }
+    try OptionFile.command(
+      Self.self, at: config, negatable: ["--dynamic-sampling"], behind: Array(CommandLine.arguments.dropFirst(2))
+    ).train()
+  }
+
+  private func train() throws {
     let session = try session()
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
@@ -86,9 +93,7 @@ struct Train: ParsableCommand {
 
   private func session() throws -> TrainingSession {
     if resume, RunFolder.isRun(at: out) { return try resumed() }
-    var configuration = TrainingConfiguration()
-    if let config { try configuration.take(file: config) }
-    return TrainingSession(try layered(over: configuration), out: out, threads: threads.count)
+    return TrainingSession(try layered(over: TrainingConfiguration()), out: out, threads: threads.count)
   }
 
   /// The session that goes on with the run in the folder, of the configuration that it was begun with.
@@ -96,10 +101,7 @@ struct Train: ParsableCommand {
   /// - Throws: where the command line or the configuration file says otherwise.
   private func resumed() throws -> TrainingSession {
     let recorded = try TrainingSession.configuration(ofRun: out)
-    var asked = recorded
-    if let config { try asked.take(file: config) }
-    asked = try layered(over: asked)
-    if let name = asked.differences(from: recorded).first {
+    if let name = try layered(over: recorded).differences(from: recorded).first {
       throw ValidationError(
         "the run in \(out) was begun with another --\(name.replacing("_", with: "-")). Leave it out to go on with that "
           + "run, or name a new folder")

@@ -47,6 +47,12 @@ struct TrainingArguments: ParsableArguments {
       valueName: "n"))
   var checkpointEvery: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "End a run behind so many steps in a row without any reward, which teach nothing; 0 for never (default: "
+        + "\(defaults.zeroRewardPatience); lab: \(Lab.patience)).", valueName: "n"))
+  var zeroRewardPatience: Int?
+
   func apply(to configuration: inout TrainingConfiguration) {
     if let learningRate { configuration.learningRate = learningRate }
     if let warmupSteps { configuration.warmupSteps = warmupSteps }
@@ -59,6 +65,7 @@ struct TrainingArguments: ParsableArguments {
     if let temperature { configuration.temperature = temperature }
     if let weightDecay { configuration.optimizer.weightDecay = weightDecay }
     if let checkpointEvery { configuration.checkpointEvery = checkpointEvery }
+    if let zeroRewardPatience { configuration.zeroRewardPatience = zeroRewardPatience }
   }
 }
 

@@ -11,29 +11,31 @@ struct TrainingSession {
   let threads: Int
   /// True for a run that its folder holds the beginning of.
   let resumes: Bool
+  /// The base of the configuration where it is in memory already.
+  let base: LoadedBase?
 
-  init(_ configuration: TrainingConfiguration, out: String, threads: Int, resumes: Bool = false) {
+  init(
+    _ configuration: TrainingConfiguration, out: String, threads: Int, resumes: Bool = false, base: LoadedBase? = nil
+  ) {
     self.configuration = configuration
     self.out = out
     self.threads = threads
     self.resumes = resumes
+    self.base = base
   }
 
   /// Trains, with every record shown once it is written.
   func run(report: @escaping (TrainingRecord) -> Void) throws -> Trainer.Ending {
-    let folder = try BaseLocation.folder(for: configuration.base)
-    let base = try PretrainedModel(path: folder)
+    let base = try base ?? LoadedBase(configuration.base)
     var configuration = configuration
-    let task = try configuration.openTask(for: base)
+    let task = try configuration.openTask(for: base.model)
     if resumes, let name = configuration.differences(from: self.configuration).first {
       throw FileError(
         .badContent, path: configuration.task,
         "expected the file that the run in \(out) was begun with, found another "
           + name, remedy: "Put that file back")
     }
-    let identity = RunIdentity(
-      configuration, baseID: try BaseIdentity.sha256(of: BaseModel(path: folder)),
-      createdBy: "spectroscope \(programVersion)")
+    let identity = RunIdentity(configuration, baseID: base.id, createdBy: "spectroscope \(programVersion)")
     let recorder: RunRecorder
     var point: ResumePoint?
     if resumes {
@@ -41,7 +43,7 @@ struct TrainingSession {
     } else {
       recorder = RunRecorder(path: out, identity: identity, report: report)
     }
-    let trainer = try Trainer(configuration, base: base, task: task, threads: threads, observer: recorder)
+    let trainer = try Trainer(configuration, base: base.model, task: task, threads: threads, observer: recorder)
     if let point { try trainer.restore(point.state, from: point.snapshot, initial: point.initial) }
     return try trainer.run { Interruption.isWished }
   }
@@ -55,49 +57,19 @@ struct TrainingSession {
     do throws(ConfigurationError) {
       try configuration.take(identity.configuration.object ?? [:])
     } catch {
-      throw error.fileError(path: out, object: "its configuration")
+      throw error.fileError(run: out)
     }
     return configuration
   }
 }
 
-extension TrainingConfiguration {
-  /// Takes the members of a JSON file.
-  ///
-  /// - Throws: `FileError` where it cannot be read, or is none.
-  mutating func take(file path: String) throws(FileError) {
-    let file = try PositionedFile(path: path)
-    let text = try file.read(file.size, at: 0)
-    let value: JSONValue
-    do throws(JSONError) {
-      value = try JSONValue(parsing: text)
-    } catch {
-      throw FileError(.badContent, path: path, "expected a JSON object of options, found other text: \(error.problem)")
-    }
-    guard let object = value.object else {
-      throw FileError(.badContent, path: path, "expected a JSON object of options, found another value")
-    }
-    do throws(ConfigurationError) {
-      try take(object)
-    } catch {
-      throw error.fileError(path: path, object: nil)
-    }
-  }
-}
-
 extension ConfigurationError {
-  fileprivate func fileError(path: String, object: String?) -> FileError {
-    switch self {
-    case .unknownName(let name):
-      FileError(
-        .badContent, path: path, object: object ?? FileError.quoted(name),
-        "expected the name of an option of train, found "
-          + FileError.quoted(name), remedy: "`spectroscope train --help` lists them")
-    case .wrongValue(let name, let value):
-      FileError(
-        .badContent, path: path, object: object ?? FileError.quoted(name),
-        "expected a value that --\(name.replacing("_", with: "-")) takes, found \(value)",
-        remedy: "`spectroscope train --help` says what it is")
-    }
+  fileprivate func fileError(run: String) -> FileError {
+    let problem =
+      switch self {
+      case .unknownName(let name): "expected members that this version knows, found \(FileError.quoted(name))"
+      case .wrongValue(let name, let value): "expected another value of \(name), found \(value)"
+      }
+    return FileError(.badContent, path: run, object: "its configuration", problem)
   }
 }

@@ -20,6 +20,10 @@ extension MeasurementPlan {
     /// Pieces that an earlier, interrupted start had done.
     package var resumed: Int
     package var total: Int
+
+    package init(done: Int, resumed: Int, total: Int) {
+      (self.done, self.resumed, self.total) = (done, resumed, total)
+    }
   }
 
   /// How it ended.

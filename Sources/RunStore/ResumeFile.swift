@@ -4,7 +4,7 @@ import Weights
 
 /// What a run needs to go on from a checkpoint.
 ///
-///     /              format, format_version, step, optimizer_steps, previous_kl, sha256 of the datasets
+///     /              format, format_version, step, optimizer_steps, previous_kl, steps_without_reward, sha256 of the datasets
 ///     /first         float32, AdamW's m of every parameter
 ///     /second        float32, its v
 ///     /importance    float32, AdaLoRA's Ī; and /uncertainty, its Ū
@@ -21,6 +21,7 @@ enum ResumeFile {
       try root.setAttribute("step", state.step)
       try root.setAttribute("optimizer_steps", state.optimizer.stepCount)
       if let kl = state.previousKL { try root.setAttribute("previous_kl", kl) }
+      try root.setAttribute("steps_without_reward", state.stepsWithoutReward)
       try root.setAttribute("sha256", sha256(of: state))
       for (name, values) in datasets(of: state) { try root.write(values, shape: [values.count], named: name) }
     }
@@ -38,7 +39,8 @@ enum ResumeFile {
       step: step,
       optimizer: .init(
         first: try root.dataset("first").read(), second: try root.dataset("second").read(), stepCount: count),
-      previousKL: try root.number("previous_kl"))
+      previousKL: try root.number("previous_kl"),
+      stepsWithoutReward: try root.number("steps_without_reward") ?? 0)
     if try root.members().contains("importance") {
       state.allocator = .init(
         importance: try root.dataset("importance").read(), uncertainty: try root.dataset("uncertainty").read(),
@@ -61,7 +63,9 @@ enum ResumeFile {
     var digest = SHA256()
     for (_, values) in datasets(of: state) { digest.update(values) }
     digest.update(
-      [UInt8]("\(state.step) \(state.optimizer.stepCount) \(state.previousKL.map { "\($0)" } ?? "-")".utf8))
+      [UInt8](
+        "\(state.step) \(state.optimizer.stepCount) \(state.previousKL.map { "\($0)" } ?? "-") \(state.stepsWithoutReward)"
+          .utf8))
     return digest.hexadecimal
   }
 }

@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "demo", "train", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "doctor",
+    "", "demo", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "doctor",
   ])
   func version(subcommand: String) throws {
     let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]

@@ -16,7 +16,8 @@ enum HelpText {
   static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
 
   static let subcommands = [
-    ("demo", TrainingHelpText.demo), ("train", TrainingHelpText.train), ("pretrain", TrainingHelpText.pretrain),
+    ("demo", TrainingHelpText.demo), ("train", TrainingHelpText.train), ("lab", TrainingHelpText.lab),
+    ("pretrain", TrainingHelpText.pretrain),
     ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("convert", convert),
     ("pack", pack), ("doctor", doctor),
   ]
@@ -52,6 +53,8 @@ enum HelpText {
                               them side by side.
       train                   Fine-tunes a small base model with one method and
                               writes a run folder.
+      lab                     Trains a grid of runs and says which collapse, and at
+                              which learning rate.
       pretrain                Makes a small base model by supervised learning.
       analyze                 Computes the spectrum of every module's update at
                               every checkpoint.

@@ -84,10 +84,15 @@ import Weights
   }
 
   @Test(arguments: [
-    (#"{"methods": "dora"}"#, 65, "expected the name of an option of train, found \"methods\""),
-    (#"{"method": "loha"}"#, 65, "expected a value that --method takes, found \"loha\""),
+    (#"{"methods": "dora"}"#, 65, "Unknown option '--methods'. Did you mean '--method'?"),
+    (#"{"method": "loha"}"#, 65, "The value 'loha' is invalid for '--method <method>'"),
+    (#"{"config": "x"}"#, 65, "--config cannot be given in the file itself"),
     (#"{"rank": 0}"#, 64, "--rank must be at least 1, found 0"),
-    ("[]", 65, "expected a JSON object of options, found another value"),
+    (
+      #"{"rank": [[1]]}"#, 65,
+      "expected a text, a number, true, false, or a list of texts or numbers, found another value"
+    ),
+    ("[]", 65, "expected a JSON object of options, found other text"),
     ("{", 65, "expected a JSON object of options, found other text"),
   ])
   func badConfigurationFilesAreNamed(text: String, status: Int, message: String) throws {

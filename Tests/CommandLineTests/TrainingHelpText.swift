@@ -1,6 +1,7 @@
 /// The help texts of the commands that train, as they are printed where the terminal's width is unknown (80 columns).
 enum TrainingHelpText {
   static let trainUsage = "spectroscope train [<options>] --out <dir>"
+  static let labUsage = "spectroscope lab <options>"
   static let demoUsage = "spectroscope demo [--out <dir>] [--threads <n>] [--quiet]"
   static let pretrainUsage = "spectroscope pretrain [<options>] --out <dir>"
 
@@ -158,6 +159,106 @@ enum TrainingHelpText {
                               the one that is a part of this program).
       --threads <n>           How many threads to work with (default: the number of
                               cores). Results do not depend on it.
+      --quiet                 Print no progress and no notes.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let lab = """
+    OVERVIEW: Trains a grid of runs and says which collapse, and at which learning
+    rate.
+
+    Every method at every learning rate with every seed, some runs at once, each in
+    a run folder <method>-lr<rate>-seed<n>; several ranks add -rank<r> behind the
+    method, several bases a folder each. summary.csv has a row a run, critical.csv
+    the learning rate at which a method's accuracy falls through that of its start.
+    The other options are those of train and hold for every run; so does a list
+    that is not given.
+
+    The same command goes on where it was interrupted: finished runs are kept,
+    others begin again, and a folder that holds another run is refused. Results do
+    not depend on --jobs.
+
+    USAGE: \(labUsage)
+
+    GRID:
+      --methods <names>       Methods, with commas between them.
+      --learning-rates <rates>
+                              Learning rates.
+      --seeds <numbers>       Seeds.
+      --ranks <numbers>       Ranks.
+
+    METHOD:
+      --method <method>       The method. (values: lora, dora, pissa, milora, full;
+                              default: lora)
+      --rank <r>              Rank r of the update. (default: 4)
+      --alpha <alpha>         α; the update is scaled by α/r. (default: 8.0)
+      --pissa-niter <k>       Start PiSSA from a randomised decomposition with so
+                              many power iterations, as PEFT's pissa_niter_k
+                              (default: an exact one).
+      --targets <names>       The linear layers to adapt, by the ends of their
+                              names, with commas between them (default: all seven).
+
+    TRAINING:
+      --learning-rate <rate>  The learning rate of AdamW, constant behind the
+                              warm-up. (default: 0.001)
+      --warmup-steps <n>      Steps over which the learning rate rises. (default: 0)
+      --steps <n>             Training steps. (default: 60)
+      --seed <seed>           Seed of all random numbers. (default: 0)
+      --task <task>           The task. (values: two-step-arithmetic,
+                              string-operations; default: two-step-arithmetic)
+      --objective <objective> What is optimised. (values: grpo, dapo, dr-grpo, sft;
+                              default: grpo)
+      --loss-aggregation <divisor>
+                              What the sum of the tokens' losses is divided by: the
+                              number of tokens; token by token, the completion's
+                              length and the number of completions; or completions
+                              times the longest possible (default: token; dr-grpo:
+                              constant). (values: token, sequence, constant)
+      --scale-rewards <scale> The standard deviation that advantages are divided by
+                              (default: group; dr-grpo: none). (values: group,
+                              batch, none)
+      --clip-low <epsilon>    The ratio to the old policy is clipped below 1 − this
+                              (default: 0.2).
+      --clip-high <epsilon>   The ratio is clipped above 1 + this (default: 0.28;
+                              dr-grpo: 0.2).
+      --kl-coefficient <beta> β of the KL penalty to the base (default: 0).
+      --overlong <handling>   Completions that are too long: those that were cut
+                              are kept out of the loss (filter), long ones are
+                              worth less (soft), or neither (default: none; dapo:
+                              filter). (values: none, filter, soft)
+      --overlong-cache <n>    Over how many tokens below the longest possible the
+                              soft penalty rises to 1 (default: a quarter of it).
+      --dynamic-sampling/--no-dynamic-sampling
+                              Replace groups that all pass or all fail by fresh
+                              prompts (default: no; dapo: yes).
+      --most-sampling-rounds <n>
+                              How many times a step draws at most (default: 10).
+      --prompts <n>           Prompts a step. (default: 16)
+      --group-size <n>        Completions a prompt. (default: 8)
+      --updates-per-rollout <n>
+                              Optimiser steps on each rollout; clipping acts from
+                              the second on. (default: 1)
+      --temperature <t>       Sampling temperature. (default: 1.0)
+      --weight-decay <w>      Weight decay of AdamW. (default: 0.0)
+      --checkpoint-every <n>  A checkpoint, with accuracy and retention, every so
+                              many steps. (default: 5)
+      --zero-reward-patience <n>
+                              End a run behind so many steps in a row without any
+                              reward, which teach nothing; 0 for never (default: 0;
+                              lab: 20).
+
+    OPTIONS:
+      --out <dir>             The folder to write.
+      --config <file>         A JSON file of options by their names, such as
+                              {"methods": ["lora", "dora"], "steps": 60}; those of
+                              the command line win.
+      --base <dir>            A base's folder, or embedded for the one that is a
+                              part of this program (the default); may be given
+                              several times.
+      --jobs <n>              How many runs at once (default: the number of cores).
+      --no-telemetry          Leave out of the records what takes time and the
+                              labels do not need: KL divergence and velocities.
       --quiet                 Print no progress and no notes.
       --version               Show the version.
       -h, --help              Show help information.

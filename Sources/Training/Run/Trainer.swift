@@ -19,6 +19,7 @@ package final class Trainer {
   private var allocator: RankAllocator<Float>?
   private var velocityMeter: VelocityMeter<Float>
   private var previousKL: Double?
+  private var patience: RewardPatience
   /// The steps done before this process, nil where it begins the run.
   private var restoredStep: Int?
 
@@ -34,6 +35,7 @@ package final class Trainer {
   ) throws(TrainingError) {
     self.configuration = configuration
     self.observer = observer
+    patience = RewardPatience(configuration)
     guard let tokenizer = base.tokenizer else { throw .noTokenizer(base: configuration.base) }
     guard let task = task ?? TaskRegistry.task(named: configuration.task) else {
       throw .unknownTask(configuration.task)
@@ -126,6 +128,8 @@ extension Trainer {
     case stoppedByObserver(step: Int)
     /// `shouldStop` wished it.
     case interrupted(step: Int)
+    /// There was no reward for as many steps as the configuration allows.
+    case withoutReward(step: Int)
   }
 
   /// Trains. The last step always has a checkpoint.
@@ -138,7 +142,8 @@ extension Trainer {
       var record = TrainingRecord(step: step)
       record["learning_rate"] = configuration.learningRate(at: step)
       let directive = try train(step, &record)
-      let isLast = step == configuration.steps || directive == .stop || shouldStop()
+      let isOver = patience.isOver(reward: record["reward"])
+      let isLast = step == configuration.steps || directive == .stop || isOver || shouldStop()
       let isCheckpoint = isLast || step % configuration.checkpointEvery == 0
       if isCheckpoint { try evaluate(&record) }
       record["seconds"] = Date().timeIntervalSince(began)
@@ -149,7 +154,9 @@ extension Trainer {
         try observer.didReachCheckpoint(model.adapters.snapshot(step: step))
       }
       if directive == .stop { return .stoppedByObserver(step: step) }
-      if isLast, step < configuration.steps { return .interrupted(step: step) }
+      if isLast, step < configuration.steps {
+        return isOver ? .withoutReward(step: step) : .interrupted(step: step)
+      }
     }
     return .finished
   }
@@ -162,7 +169,9 @@ extension Trainer {
   }
 
   private func state(after step: Int) -> TrainingState {
-    TrainingState(step: step, optimizer: optimizer.state, allocator: allocator?.state, previousKL: previousKL)
+    TrainingState(
+      step: step, optimizer: optimizer.state, allocator: allocator?.state, previousKL: previousKL,
+      stepsWithoutReward: patience.count)
   }
 
   /// Goes back to a checkpoint of this run; `run` then goes on behind it.
@@ -189,6 +198,7 @@ extension Trainer {
     optimizer.state = state.optimizer
     if let kept = state.allocator { allocator?.state = kept }
     previousKL = state.previousKL
+    patience.count = state.stepsWithoutReward
     restoredStep = state.step
     model.refresh()
     velocityMeter.restart(model)

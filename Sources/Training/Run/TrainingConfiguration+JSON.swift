@@ -2,7 +2,7 @@ import Adapters
 import OrderedCollections
 import Weights
 
-// The names of configuration files and of a run's record: those of the command line, with _ for -.
+// The names of a run's record: those of the command line, with _ for -.
 
 extension TrainingConfiguration {
   /// One member of the configuration, as JSON.
@@ -95,6 +95,7 @@ extension TrainingConfiguration {
     integer("checkpoint_every", \.checkpointEvery),
     integer("held_out", \.heldOutCount),
     integer("retention", \.retentionCount),
+    integer("zero_reward_patience", \.zeroRewardPatience),
     bool("measures_kl", \.telemetry.measuresKL),
     bool("measures_velocity", \.telemetry.measuresVelocity),
   ]
@@ -107,14 +108,12 @@ extension TrainingConfiguration {
     .object(OrderedDictionary(uniqueKeysWithValues: Self.fields.map { ($0.name, $0.get(self)) }))
   }
 
-  /// Takes what an object says from it, and leaves the rest as it is. A name may have - for _.
+  /// Takes what an object says from it, and leaves the rest as it is.
   ///
   /// - Throws: `ConfigurationError` for a name that is none, and for a value of another kind.
   package mutating func take(_ object: OrderedDictionary<String, JSONValue>) throws(ConfigurationError) {
     for (key, value) in object {
-      // The command line follows PEFT here, the record says it in full.
-      let name = key.replacing("-", with: "_").replacing("pissa_niter", with: "pissa_iterations")
-      guard let field = Self.fields.first(where: { $0.name == name }) else { throw .unknownName(key) }
+      guard let field = Self.fields.first(where: { $0.name == key }) else { throw .unknownName(key) }
       guard field.set(&self, value) else { throw .wrongValue(name: key, value: value.text()) }
     }
   }

@@ -50,6 +50,7 @@ extension TrainingConfiguration {
   private var otherCounts: [(name: String, value: Int)] {
     [
       ("pissa_niter", adapter.pissaIterations ?? 0), ("warmup_steps", warmupSteps),
+      ("zero_reward_patience", zeroRewardPatience),
       ("adalora_initial_steps", adapter.adalora.initialSteps), ("adalora_final_steps", adapter.adalora.finalSteps),
     ]
   }

@@ -38,6 +38,8 @@ package struct TrainingConfiguration: Equatable, Sendable {
   package var heldOutCount = HeldOutSet.defaultCount
   /// Problems of another task, for retention.
   package var retentionCount = HeldOutSet.defaultCount
+  /// The run ends behind so many steps in a row without any reward, with a checkpoint; 0 for never. See `RewardPatience`.
+  package var zeroRewardPatience = 0
   /// What is measured beside training itself.
   package var telemetry = Telemetry()
 

@@ -10,13 +10,17 @@ package struct TrainingState: Equatable, Sendable {
   package var allocator: RankAllocator<Float>.State?
   /// The KL divergence of the last step, which the next one's increment refers to.
   package var previousKL: Double?
+  /// The last steps in a row that had no reward.
+  package var stepsWithoutReward: Int
 
   package init(
-    step: Int, optimizer: AdamW<Float>.State, allocator: RankAllocator<Float>.State? = nil, previousKL: Double? = nil
+    step: Int, optimizer: AdamW<Float>.State, allocator: RankAllocator<Float>.State? = nil, previousKL: Double? = nil,
+    stepsWithoutReward: Int = 0
   ) {
     self.step = step
     self.optimizer = optimizer
     self.allocator = allocator
     self.previousKL = previousKL
+    self.stepsWithoutReward = stepsWithoutReward
   }
 }

@@ -1,0 +1,142 @@
+import Foundation
+import LinearAlgebra
+import Measurement
+import Reporting
+import RunStore
+import Synchronization
+import Training
+import Weights
+
+/// The runs of a grid in one folder: those that are there are kept, the others are made, some at once, and a summary is kept up to date.
+struct GridSession {
+  let grid: Grid
+  let out: String
+  let jobs: Int
+
+  /// How far it is.
+  struct Progress {
+    /// How many runs there are.
+    var total: Int
+    /// Steps of all runs.
+    var steps: MeasurementPlan.Progress
+    /// How the finished runs ended.
+    var outcomes: [RunOutcome]
+  }
+
+  /// One run of the grid.
+  private struct Part {
+    let index: Int
+    let run: Grid.Run
+    let folder: String
+    let base: LoadedBase
+    /// What its folder held in the beginning.
+    let state: RunOutcome.State
+  }
+
+  /// What changes while runs go on.
+  private struct Standing {
+    var outcomes: [RunOutcome?]
+    /// Steps done of each run.
+    var steps: [Int]
+    /// Steps that an earlier start had done.
+    let kept: Int
+
+    init(_ parts: [Part]) {
+      outcomes = parts.map(\.state.outcome)
+      steps = parts.map { $0.state.outcome == nil ? 0 : $0.run.configuration.steps }
+      kept = steps.reduce(0, +)
+    }
+  }
+
+  /// Trains what is missing.
+  ///
+  /// - Returns: how the runs ended, in the order of the grid.
+  /// - Throws: before anything is changed, where a folder holds another run; `TrainingInterrupted`.
+  func run(report: @escaping @Sendable (Progress) -> Void) throws -> [RunOutcome] {
+    let parts = try parts()
+    let standing = Mutex(Standing(parts))
+    try standing.withLock { try write($0.outcomes) }
+    let missing = parts.filter { $0.state.outcome == nil }
+    try forEachConcurrently(missing, workers: jobs, shouldStop: { Interruption.isWished }) { part in
+      let outcome = try train(part) { step in
+        report(
+          standing.withLock { standing in
+            standing.steps[part.index] = step
+            return progress(standing)
+          })
+      }
+      guard let outcome else { return }
+      try standing.withLock { standing in
+        standing.outcomes[part.index] = outcome
+        standing.steps[part.index] = part.run.configuration.steps
+        try write(standing.outcomes)
+        report(progress(standing))
+      }
+    }
+    return try finish(standing.withLock { $0.outcomes })
+  }
+
+  /// The runs with what their folders hold; every base is loaded once.
+  private func parts() throws -> [Part] {
+    var bases: [String: LoadedBase] = [:]
+    return try grid.runs.enumerated().map { index, run in
+      let base = try bases[run.configuration.base] ?? LoadedBase(run.configuration.base)
+      bases[run.configuration.base] = base
+      let folder = out + "/" + run.name
+      // A file of questions is a part of what the run is.
+      var opened = run.configuration
+      _ = try opened.openTask(for: base.model)
+      let run = Grid.Run(name: run.name, configuration: opened)
+      let state = try RunOutcome.state(of: folder, opened, baseID: base.id)
+      return Part(index: index, run: run, folder: folder, base: base, state: state)
+    }
+  }
+
+  /// Trains one run to its end, from where it was left; nil where it was interrupted.
+  ///
+  /// The one place that decides what becomes of a run that has begun.
+  private func train(_ part: Part, report: @escaping (Int) -> Void) throws -> RunOutcome? {
+    let session = TrainingSession(
+      part.run.configuration, out: part.folder, threads: 1, resumes: part.state == .unfinished, base: part.base)
+    if case .interrupted = try session.run(report: { report($0.step) }) { return nil }
+    let state = try RunOutcome.state(of: part.folder, part.run.configuration, baseID: part.base.id)
+    guard let outcome = state.outcome else {
+      throw FileError(.cannotWrite, path: part.folder, "the run that was just written cannot be read")
+    }
+    return outcome
+  }
+
+  private func progress(_ standing: Standing) -> Progress {
+    Progress(
+      total: grid.runs.count,
+      steps: MeasurementPlan.Progress(
+        done: standing.steps.reduce(0, +), resumed: standing.kept,
+        total: grid.runs.reduce(0) { $0 + $1.configuration.steps }),
+      outcomes: standing.outcomes.compactMap(\.self))
+  }
+
+  private var summary: String { out + "/summary.csv" }
+  private var critical: String { out + "/critical.csv" }
+
+  private func write(_ outcomes: [RunOutcome?]) throws(FileError) {
+    do {
+      try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+    } catch {
+      throw FileError(
+        .cannotCreate, path: out, "the folder cannot be made", remedy: "Check the path and its permissions")
+    }
+    try PendingFile.write(LaboratoryTable(outcomes.compactMap(\.self)).summary, to: summary)
+  }
+
+  /// Critical rates are those of the whole grid, or none.
+  private func finish(_ outcomes: [RunOutcome?]) throws -> [RunOutcome] {
+    let finished = outcomes.compactMap(\.self)
+    guard finished.count == outcomes.count else {
+      throw TrainingInterrupted(
+        message: "\(finished.count) of \(outcomes.count) runs are done and kept in \(out). The same command goes on "
+          + "from there")
+    }
+    try PendingFile.write(LaboratoryTable(finished).critical, to: critical)
+    return finished
+  }
+}

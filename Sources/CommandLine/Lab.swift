@@ -1,0 +1,206 @@
+import Adapters
+import ArgumentParser
+import Diagnosis
+import Foundation
+import Reporting
+import RunStore
+import Training
+import Weights
+
+/// `spectroscope lab`.
+struct Lab: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Trains a grid of runs and says which collapse, and at which learning rate.",
+    discussion: """
+      Every method at every learning rate with every seed, some runs at once, each in a run folder \
+      <method>-lr<rate>-seed<n>; several ranks add -rank<r> behind the method, several bases a folder each. summary.csv has a \
+      row a run, critical.csv the learning rate at which a method's accuracy falls through that of its start. The other options \
+      are those of train and hold for every run; so does a list that is not given.
+
+      The same command goes on where it was interrupted: finished runs are kept, others begin again, and a folder that holds \
+      another run is refused. Results do not depend on --jobs.
+      """)
+
+  @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
+  var out: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A JSON file of options by their names, such as {\"methods\": [\"lora\", \"dora\"], \"steps\": 60}; those of the "
+        + "command line win.", valueName: "file"))
+  var config: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A base's folder, or embedded for the one that is a part of this program (the default); may be given several times.",
+      valueName: "dir"))
+  var base: [String] = []
+
+  @Option(help: ArgumentHelp("How many runs at once (default: the number of cores).", valueName: "n"))
+  var jobs: Int?
+
+  @Flag(help: "Leave out of the records what takes time and the labels do not need: KL divergence and velocities.")
+  var noTelemetry = false
+
+  @Flag(help: "Print no progress and no notes.")
+  var quiet = false
+
+  @OptionGroup(title: "Grid") var axes: GridArguments
+  @OptionGroup(title: "Method") var adapter: AdapterArguments
+  @OptionGroup(title: "Task") var task: TaskArguments
+  @OptionGroup(title: "Training") var training: TrainingArguments
+
+  /// Steps without any reward behind which a run of the grid ends, unless wished otherwise.
+  static let patience = 20
+
+  func validate() throws {
+    if out?.isEmpty == true { throw ValidationError("--out must name a folder, found an empty text") }
+    if base.contains("") { throw ValidationError("--base must name a folder, found an empty text") }
+    if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
+    let names = base.map(Self.name)
+    if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
+      throw ValidationError("the folders of several --base must have different names, found \(name) twice")
+    }
+  }
+
+  func run() throws {
+    guard let config else { return try train() }
+    try OptionFile.command(
+      Self.self, at: config, repeated: ["--base"], negatable: ["--dynamic-sampling"],
+      behind: Array(CommandLine.arguments.dropFirst(2))
+    ).train()
+  }
+
+  private func train() throws {
+    guard let out else { throw ValidationError("Missing expected argument '--out <dir>'") }
+    var configuration = TrainingConfiguration()
+    configuration.zeroRewardPatience = Self.patience
+    adapter.apply(to: &configuration)
+    task.apply(to: &configuration)
+    training.apply(to: &configuration)
+    if noTelemetry { configuration.telemetry = .off }
+    try task.requireOptions(of: configuration)
+    try training.objective.requireOptions(of: configuration)
+    try configuration.validate()
+    let grid = Grid([baseAxis] + axes.axes(configuration), over: configuration)
+    let progress = quiet ? nil : ProgressLine()
+    defer { progress?.clear() }
+    Interruption.listen()
+    let session = GridSession(grid: grid, out: out, jobs: jobs ?? Analyze.availableCores)
+    let table = LaboratoryTable(try session.run { progress?.show($0.steps, Self.text($0), "steps", Self.labels($0)) })
+    progress?.clear()
+    Console.print(table.text + "\n\n" + table.legend)
+    if !quiet { Console.error("wrote \(out)/summary.csv, \(out)/critical.csv and \(grid.runs.count) runs") }
+  }
+
+  private var baseAxis: GridAxis {
+    let paths = base.isEmpty ? [TrainingConfiguration.embeddedBase] : base.map(Self.path)
+    return GridAxis(paths, isNamed: paths.count > 1, name: { Self.name($0) + "/" }) { $0.base = $1 }
+  }
+
+  private static func path(_ base: String) -> String {
+    base == TrainingConfiguration.embeddedBase ? base : URL(fileURLWithPath: base).standardizedFileURL.path
+  }
+
+  private static func name(_ base: String) -> String {
+    URL(fileURLWithPath: base).standardizedFileURL.lastPathComponent
+  }
+
+  private static func text(_ progress: GridSession.Progress) -> String {
+    "\(progress.outcomes.count)/\(progress.total) runs, steps"
+  }
+
+  private static func labels(_ progress: GridSession.Progress) -> String {
+    RunLabel.allCases.compactMap { label in
+      let count = progress.outcomes.count { $0.label == label }
+      return count == 0 ? nil : "\(count) \(label.rawValue)"
+    }.joined(separator: ", ")
+  }
+}
+
+/// The lists that span a grid, as options of the command line.
+struct GridArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Methods, with commas between them.", valueName: "names"), transform: Self.methods)
+  var methods: [AdapterMethod]?
+
+  @Option(
+    help: ArgumentHelp("Learning rates.", valueName: "rates"), transform: Self.learningRates)
+  var learningRates: [Double]?
+
+  @Option(
+    help: ArgumentHelp("Seeds.", valueName: "numbers"), transform: Self.seeds)
+  var seeds: [Int]?
+
+  @Option(
+    help: ArgumentHelp("Ranks.", valueName: "numbers"), transform: Self.ranks)
+  var ranks: [Int]?
+
+  @Option(
+    help: ArgumentHelp("svd: which of --directions, as a list.", valueName: "names"), transform: Self.choices)
+  var svdDirections: [SVDDirections]?
+
+  @Option(
+    help: ArgumentHelp("svd: which of --magnitudes, as a list.", valueName: "names"), transform: Self.choices)
+  var svdMagnitudes: [SVDMagnitudes]?
+
+  /// The axes in the order of the summary's rows; the name of a run's folder has the same order.
+  func axes(_ common: TrainingConfiguration) -> [GridAxis] {
+    [
+      GridAxis(variants(common), name: \.name) { $1.apply(to: &$0) },
+      GridAxis(ranks ?? [], isNamed: (ranks?.count ?? 0) > 1, name: { "-rank\($0)" }) { $0.adapter.rank = $1 },
+      GridAxis(learningRates ?? [common.learningRate], name: { "-lr\($0)" }) { $0.learningRate = $1 },
+      GridAxis(seeds ?? [common.seed], name: { "-seed\($0)" }) { $0.seed = $1 },
+    ]
+  }
+
+  /// Every method once, but `svd` with each pair of directions and magnitudes.
+  private func variants(_ common: TrainingConfiguration) -> [MethodVariant] {
+    (methods ?? [common.method]).flatMap { method -> [MethodVariant] in
+      guard method == .svd else { return [MethodVariant(method: method)] }
+      return (svdDirections ?? [common.adapter.directions]).flatMap { directions in
+        (svdMagnitudes ?? [common.adapter.magnitudes]).map {
+          MethodVariant(method: method, start: (directions, $0))
+        }
+      }
+    }
+  }
+
+  @Sendable private static func choices<Choice: RawRepresentable<String> & CaseIterable & Hashable>(
+    _ text: String
+  ) throws -> [Choice] {
+    let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+    return try ValueList.parse(text, of: "one of \(names)") { Choice(rawValue: $0) }
+  }
+
+  @Sendable private static func methods(_ text: String) throws -> [AdapterMethod] {
+    let names = AdapterMethod.trainable.map(\.rawValue).joined(separator: ", ")
+    return try ValueList.parse(text, of: "a method among \(names)") { TrainableMethod(argument: $0)?.method }
+  }
+
+  @Sendable private static func learningRates(_ text: String) throws -> [Double] {
+    try ValueList.parse(text, of: "a positive number") { Double($0).flatMap { $0 > 0 && $0.isFinite ? $0 : nil } }
+  }
+
+  @Sendable private static func seeds(_ text: String) throws -> [Int] {
+    try ValueList.parse(text, of: "a whole number") { Int($0) }
+  }
+
+  @Sendable private static func ranks(_ text: String) throws -> [Int] {
+    try ValueList.parse(text, of: "a whole number of at least 1") { Int($0).flatMap { $0 >= 1 ? $0 : nil } }
+  }
+}
+
+/// A method, and the start of `svd`.
+private struct MethodVariant: Sendable {
+  var method: AdapterMethod
+  var start: (directions: SVDDirections, magnitudes: SVDMagnitudes)?
+
+  var name: String { RunOutcome.methodName(method, start: start) }
+
+  func apply(to configuration: inout TrainingConfiguration) {
+    configuration.method = method
+    guard let start else { return }
+    (configuration.adapter.directions, configuration.adapter.magnitudes) = start
+  }
+}
