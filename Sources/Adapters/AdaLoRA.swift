@@ -103,7 +103,7 @@ package enum TrainedAdaLoRA: TrainedMethod {
       "orth_reg_weight": configuration["adalora_orthogonality"] ?? .number(defaults.orthogonality),
       "total_step": .integer(
         max(1, (configuration["steps"]?.int ?? 1) * (configuration["updates_per_rollout"]?.int ?? 1))),
-      "init_lora_weights": true, "target_modules": adapter.paths(),
+      "bias": "none", "init_lora_weights": true, "target_modules": adapter.paths(),
     ]
   }
 

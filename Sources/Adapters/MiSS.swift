@@ -61,7 +61,7 @@ package enum TrainedMiSS: TrainedMethod {
   package static func peftMembers(of adapter: ExportedAdapter) -> PEFTMembers {
     [
       "r": .integer(adapter.rank ?? adapter.firstExtent(of: "miss_block") ?? 1), "miss_dropout": adapter.dropout,
-      "mini_r": 1, "init_weights": true, "target_modules": adapter.paths(),
+      "mini_r": 1, "bias": "none", "init_weights": true, "target_modules": adapter.paths(),
     ]
   }
 

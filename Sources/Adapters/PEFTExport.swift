@@ -54,7 +54,7 @@ extension TrainedMethod {
     if let scaling = adapter.scaling, scaling != alpha / divisor { alpha = scaling * divisor }
     var members: PEFTMembers = [
       "r": .integer(rank), "lora_alpha": .number(alpha), "lora_dropout": adapter.dropout,
-      "use_rslora": .bool(usesRSLoRA), "use_dora": false, "init_lora_weights": true,
+      "bias": "none", "use_rslora": .bool(usesRSLoRA), "use_dora": false, "init_lora_weights": true,
       "target_modules": adapter.paths(with: "lora_A"), "modules_to_save": .null,
     ]
     for name in ["rank_pattern", "alpha_pattern"] {

@@ -98,7 +98,8 @@ package enum TrainedVeRA: TrainedMethod {
     [
       "r": .integer(adapter.rank ?? adapter.firstExtent(of: "vera_lambda_d") ?? 1), "vera_dropout": adapter.dropout,
       "d_initial": adapter.configuration["vera_initial"] ?? .number(AdapterOptions().veraInitial),
-      "projection_prng_key": 0, "save_projection": true, "init_weights": true, "target_modules": adapter.paths(),
+      "projection_prng_key": 0, "save_projection": true, "bias": "none", "init_weights": true,
+      "target_modules": adapter.paths(),
     ]
   }
 

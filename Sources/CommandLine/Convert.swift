@@ -98,9 +98,10 @@ extension Convert {
     )
     let run = try GuardedReading.run(at: source)
     let conversion = try PEFTConversion(of: run, isPlain: plain)
-    let model = withBase || conversion.needsResidualBase ? try model(of: run) : nil
-    for path in try conversion.write(to: out, base: model) where !quiet { Console.print(path) }
-    explain(conversion, run.identity, hasBase: model != nil)
+    let model = withBase || conversion.needsBase ? try model(of: run) : nil
+    let written = try conversion.write(to: out, base: model, writesBase: withBase)
+    for path in written where !quiet { Console.print(path) }
+    explain(conversion, run.identity)
     guard !run.damaged.isEmpty else { return }
     for damage in run.damaged { Console.error("Error: \(damage.error)") }
     throw ExitCode(FileError.Kind.badContent.exitCode)
@@ -116,7 +117,7 @@ extension Convert {
     return try PretrainedModel(path: folder)
   }
 
-  private func explain(_ conversion: PEFTConversion, _ identity: RunIdentity, hasBase: Bool) {
+  private func explain(_ conversion: PEFTConversion, _ identity: RunIdentity) {
     let base = out + "/" + PEFTConversion.baseName
     if conversion.needsResidualBase {
       note(
@@ -125,7 +126,7 @@ extension Convert {
     } else if plain, AdapterMethod(rawValue: identity.method)?.subtractsStart != true {
       note("--plain changes nothing for \(identity.method), which has left its base as it was")
     }
-    if !hasBase, identity.base == RunIdentity.embeddedBase {
+    if !withBase, !conversion.needsResidualBase, identity.base == RunIdentity.embeddedBase {
       note("the base is a part of this program; with --with-base it is written to \(base)")
     }
   }

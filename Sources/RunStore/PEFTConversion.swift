@@ -19,6 +19,7 @@ package struct PEFTConversion: Sendable {
   /// The adapter at step 0, where its factors began as a part of the base.
   private let start: AdapterFolder?
   private let isPlain: Bool
+  private let method: AdapterMethod
 
   /// Finds what the conversion needs.
   ///
@@ -36,6 +37,7 @@ package struct PEFTConversion: Sendable {
     } catch {
       throw run.damaged.first?.error ?? run.named(error)
     }
+    self.method = method
     self.isPlain = isPlain && method.subtractsStart
     start = method.subtractsStart ? try Self.start(of: series, run) : nil
   }
@@ -53,6 +55,10 @@ package struct PEFTConversion: Sendable {
   /// True where the adapters are of use only over the base that is written beside them.
   package var needsResidualBase: Bool { start != nil && !isPlain }
 
+  /// True where the adapters cannot be written without the base: for the residual, and for whole layers, since PEFT stores a layer
+  /// with its bias, which training left in the base.
+  package var needsBase: Bool { needsResidualBase || (method == .full && !run.identity.isOfPEFT) }
+
   /// The folder of the base among those that are written.
   package static let baseName = "base"
 
@@ -60,14 +66,17 @@ package struct PEFTConversion: Sendable {
   ///
   /// - Parameters:
   ///   - folder: new or empty.
-  ///   - base: the model that the run was trained on; nil to write none, where none is needed.
+  ///   - base: the model that the run was trained on; it may be nil where it is not needed.
+  ///   - writesBase: write the base, too; a residual base always is.
   /// - Returns: the folders.
   /// - Throws: `.cannotCreate`, `.cannotWrite`, and `.badContent` where base and run do not fit each other.
-  package func write(to folder: String, base: PretrainedModel?) throws(FileError) -> [String] {
-    precondition(base != nil || !needsResidualBase, "without its base the adapter would be another model")
+  package func write(
+    to folder: String, base: PretrainedModel?, writesBase: Bool = true
+  ) throws(FileError) -> [String] {
+    precondition(base != nil || !needsBase, "without its base the adapter would be another model")
     var identity = run.identity
     var folders: [String] = []
-    if let base {
+    if let base, writesBase || needsResidualBase {
       let path = folder + "/" + Self.baseName
       try (needsResidualBase ? try residual(of: base) : base).write(to: path)
       identity.base = URL(fileURLWithPath: path).standardizedFileURL.path
@@ -75,17 +84,18 @@ package struct PEFTConversion: Sendable {
     }
     for checkpoint in series.checkpoints {
       let path = "\(folder)/checkpoint-\(checkpoint.step)"
-      try write(checkpoint, of: identity, to: path)
+      try write(checkpoint, of: identity, base: base, to: path)
       folders.append(path)
     }
     return folders
   }
 
   private func write(
-    _ checkpoint: CheckpointSeries.Checkpoint, of identity: RunIdentity, to path: String
+    _ checkpoint: CheckpointSeries.Checkpoint, of identity: RunIdentity, base: PretrainedModel?, to path: String
   ) throws(FileError) {
     let adapter = try AdapterFolder(checkpoint.place)
     var snapshot = try PEFTFolder.snapshot(of: adapter, step: checkpoint.step)
+    if let base, method == .full { snapshot.addBiases(of: base) }
     let configuration = try JSONValue(contentsOf: adapter.path + "/" + PEFTConfiguration.fileName)
     var members = configuration.object ?? [:]
     members["base_model_name_or_path"] = .string(identity.base)
@@ -139,6 +149,14 @@ extension PEFTConversion {
 }
 
 extension AdapterSnapshot {
+  /// Makes whole layers of whole weights.
+  fileprivate mutating func addBiases(of base: PretrainedModel) {
+    for entry in base.layout.entries where entry.name.hasSuffix(".bias") {
+      guard let tensors = modules[entry.module], !tensors.contains(where: { $0.name == "bias" }) else { continue }
+      modules[entry.module]?.append(Tensor(name: "bias", shape: entry.shape, values: Array(base.values(of: entry))))
+    }
+  }
+
   /// The factors [A; A₀] and [B, −B₀], whose product is B·A − B₀·A₀.
   ///
   /// - Throws: `.badContent` where the start lacks a tensor or has it in another shape.

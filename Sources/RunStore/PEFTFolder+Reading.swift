@@ -25,10 +25,11 @@ extension PEFTFolder {
     return snapshot
   }
 
-  /// As what numbers the tensors of an adapter are stored; nil where they differ.
-  static func format(of adapter: AdapterFolder) -> FloatFormat? {
-    let formats = Set(adapter.weights.tensors.values.map(\.elementType.format))
-    return formats.count == 1 ? formats.first! : nil
+  /// As what numbers the tensors of an adapter are stored, as `formatsMember` has it.
+  static func formats(of adapter: AdapterFolder) -> JSONValue {
+    let words = adapter.weights.tensors.mapValues { $0.elementType.rawValue }
+    if let first = words.values.first, words.values.allSatisfy({ $0 == first }) { return .string(first) }
+    return .object(words.filter { $1 != FloatFormat.float32.rawValue }.mapValues(JSONValue.string))
   }
 
   /// The module and the name in it that a tensor has in a run.

@@ -39,11 +39,13 @@ package enum PEFTFolder {
     let text = JSONValue.object(members).text(pretty: true) + "\n"
     try PendingFile.write(text, to: folder + "/" + PEFTConfiguration.fileName)
     let method = form(of: identity)
-    let format = identity.configuration[formatMember]?.string.flatMap(FloatFormat.init(rawValue:)) ?? .float32
+    let formats = identity.configuration[formatsMember]
     var writer = SafetensorsWriter()
     for (module, tensors) in snapshot.modules {
       for tensor in tensors {
-        writer.add(name(of: tensor, in: module, method), shape: tensor.shape, tensor.values, as: format)
+        let name = name(of: tensor, in: module, method)
+        let format = (formats?.string ?? formats?[name]?.string).flatMap(FloatFormat.init(rawValue:))
+        writer.add(name, shape: tensor.shape, tensor.values, as: format ?? .float32)
       }
     }
     try writer.write(to: folder + "/" + AdapterFolder.weightsName)
@@ -56,8 +58,8 @@ package enum PEFTFolder {
 
   /// The member of a run's configuration that holds the `adapter_config.json` it was made from, where PEFT trained it.
   static let configurationMember = "adapter_config"
-  /// The member that says as what numbers PEFT stored its tensors, where that is not F32.
-  static let formatMember = "adapter_dtype"
+  /// The member that says as what numbers PEFT stored its tensors: one word for all of them, or an object of those that are not F32.
+  static let formatsMember = "adapter_dtype"
 
   /// PEFT puts its wrapper's prefix before the base model's own path, and `.weight` behind what is a layer.
   private static func name(
@@ -82,7 +84,7 @@ package enum PEFTFolder {
       configuration: identity.configuration)
     let common: PEFTMembers = [
       "peft_type": .string(method.peftType), "task_type": "CAUSAL_LM",
-      "base_model_name_or_path": .string(identity.base), "bias": "none",
+      "base_model_name_or_path": .string(identity.base),
     ]
     return common.merging(method.peftMembers(of: adapter)) { $1 }
   }

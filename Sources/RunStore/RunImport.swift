@@ -93,11 +93,9 @@ package struct RunImport: Sendable {
     let file = adapter.path + "/" + PEFTConfiguration.fileName
     var identity = identity
     var members: PEFTMembers = [
-      PEFTFolder.configurationMember: try JSONValue(contentsOf: file, allowingNonFinite: true)
+      PEFTFolder.configurationMember: try JSONValue(contentsOf: file, allowingNonFinite: true),
+      PEFTFolder.formatsMember: PEFTFolder.formats(of: adapter),
     ]
-    if let format = PEFTFolder.format(of: adapter), format != .float32 {
-      members[PEFTFolder.formatMember] = .string(format.rawValue)
-    }
     if let statedMethod { members[RunIdentity.statedMethodMember] = .string(statedMethod.rawValue) }
     identity.configuration = .object(members)
     return identity
@@ -108,10 +106,12 @@ extension RunIdentity {
   /// The member of the configuration that names a method which the files of PEFT's adapters could not tell.
   static let statedMethodMember = "stated_method"
 
+  /// True for a run that PEFT's adapters were made into, with what they are in its configuration.
+  var isOfPEFT: Bool { configuration[PEFTFolder.configurationMember] != nil }
+
   /// The method that analysis has to take for given. Adapters of PEFT's own tell it as far as they can, each by itself; of these it is
   /// what was stated beside them.
   package var givenMethod: AdapterMethod? {
-    let isOfPEFT = configuration[PEFTFolder.configurationMember] != nil
-    return AdapterMethod(rawValue: isOfPEFT ? configuration[Self.statedMethodMember]?.string ?? "" : method)
+    AdapterMethod(rawValue: isOfPEFT ? configuration[Self.statedMethodMember]?.string ?? "" : method)
   }
 }
