@@ -16,7 +16,9 @@ package struct ResumePoint: Sendable {
   static func last(of folder: RunFolder, every interval: Int?, steps: Int?) throws(FileError) -> ResumePoint? {
     let initial = try folder.initial()
     let states = Set(try RunLayout.resumeSteps(in: folder.path))
-    for step in folder.steps.reversed() where step > 0 && states.contains(step) {
+    // A checkpoint comes behind its step's record: where that is lost, the step has to be done again.
+    let recorded = (try? folder.records())?.records.last?.step ?? 0
+    for step in folder.steps.reversed() where (1...max(1, recorded)).contains(step) && states.contains(step) {
       if let interval, step % interval != 0, step != steps { continue }
       guard let snapshot = try? folder.snapshot(at: step),
         let state = try? ResumeFile.read(from: folder.path + "/" + RunLayout.resumeFile(step), step: step)

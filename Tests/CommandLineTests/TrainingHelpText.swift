@@ -187,8 +187,8 @@ enum TrainingHelpText {
     that is not given.
 
     The same command goes on where it was interrupted: finished runs are kept,
-    others begin again, and a folder that holds another run is refused. Results do
-    not depend on --jobs.
+    others go on, and a folder that holds another run is refused. Results do not
+    depend on --jobs.
 
     USAGE: \(labUsage)
 

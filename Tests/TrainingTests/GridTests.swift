@@ -26,7 +26,7 @@ import Training
   }
 
   @Test func anAxisMayHaveNoNameOrNoValues() {
-    let unnamed = GridAxis([8], isNamed: false, name: { "-rank\($0)" }) { $0.adapter.rank = $1 }
+    let unnamed = GridAxis([8] as [Int], isNamed: false, name: { "-rank\($0)" }) { $0.adapter.rank = $1 }
     let empty = GridAxis([Int](), name: { "-rank\($0)" }) { $0.prompts = $1 }
     let runs = grid([methods, unnamed, empty]).runs
     #expect(runs.map(\.name) == ["lora", "pissa"])
