@@ -12,6 +12,8 @@ enum TrainingWork: String, CaseIterable {
   case step
   /// 64 prompts of 16 tokens, 32 new ones each, at size s.
   case sampling
+  /// One step of GRPO with LoRA at size s: 16 prompts of 32 tokens, 8 completions of 32 each, sampled, judged and learned from.
+  case grpo
 
   /// What the peer is, and how much faster this program means to be.
   var peer: String {
@@ -19,6 +21,7 @@ enum TrainingWork: String, CaseIterable {
     case .laboratory: "the same experiment in plain PyTorch"
     case .step: "Hugging Face PEFT, eager"
     case .sampling: "transformers' generate, merged weights"
+    case .grpo: "TRL's GRPOTrainer with PEFT"
     }
   }
 
@@ -28,6 +31,7 @@ enum TrainingWork: String, CaseIterable {
     case .laboratory: try Self.laboratory(threads, base)
     case .step: Self.step(threads)
     case .sampling: Self.sampling(threads)
+    case .grpo: Self.grpo(threads)
     }
   }
 
@@ -82,6 +86,33 @@ enum TrainingWork: String, CaseIterable {
       optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: 1e-4)
       model.refresh()
       return String(format: "loss %.3f", -logProbabilities.reduce(0, +) / Float(batch.tokenCount))
+    }
+  }
+
+  private static func grpo(_ threads: Int) -> () throws -> String {
+    let model = sizeS(method: .lora, rank: 16, targets: AdapterMethod.linearLayers, threads: threads)
+    var optimizer = AdamW<Float>(count: model.adapters.parameters.count, options: AdamWOptions())
+    var step = 0
+    return {
+      step += 1
+      var generator = SeededGenerator(stream: .problems, step)
+      let requests = (0..<16).map { prompt in
+        SamplingRequest(
+          prompt: (0..<32).map { _ in Int32(generator.integer(in: 2..<64)) },
+          generators: (0..<8).map { SeededGenerator(stream: .samples, step, prompt, $0) })
+      }
+      let drawn = model.sample(requests, SamplingOptions(maximumLength: 32, endToken: nil))
+      let batch = CompletionBatch(
+        zip(requests, drawn).map { TokenGroup(prompt: $0.prompt, completions: $1.map(\.tokens)) })
+      // The reward is how often a token occurs.
+      let rewards = drawn.map { group in group.map { Double($0.tokens.count { $0 == 7 }) / 32 } }
+      let advantages = rewards.flatMap { groupAdvantages(of: $0) ?? $0.map { _ in 0 } }
+      let slopes = advantages.flatMap { Array(repeating: Float(-$0) / Float(batch.tokenCount), count: 32) }
+      var (gradient, _) = model.gradient(batch, slope: { number, _ in slopes[number] })
+      _ = clipNorm(of: &gradient, to: 1)
+      optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: 1e-4)
+      model.refresh()
+      return "\(batch.tokenCount) tokens"
     }
   }
 

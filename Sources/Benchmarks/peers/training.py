@@ -1,6 +1,6 @@
 """The same work in PyTorch, transformers and PEFT: one repetition for each line on standard input, its seconds as a line of JSON.
 
-    python training.py laboratory|step|sampling --threads N --base FOLDER
+    python training.py laboratory|step|sampling|grpo --threads N --base FOLDER
 """
 import argparse
 import json
@@ -57,6 +57,61 @@ def sampling(_):
     def run():
         result = model.generate(input_ids=prompts, attention_mask=torch.ones_like(prompts), **options)
         return {"tokens": result.shape[1]}
+
+    return run
+
+
+def grpo(_):
+    """Steps of TRL's GRPOTrainer with LoRA of rank 16: 16 prompts of 32 tokens, 8 completions of 32 each, no KL term.
+
+    The trainer has a loop of its own: a generator lets it go on by one step for each repetition, on a thread of its own.
+    """
+    import queue
+    import tempfile
+    import threading
+
+    import peft
+    from datasets import Dataset
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    wanted, done = queue.Queue(), queue.Queue()
+
+    class Turns(TrainerCallback):
+        def on_step_begin(self, *_, **__):
+            wanted.get()
+
+        def on_step_end(self, *_, **__):
+            done.put({"tokens": 128 * 32})
+
+    words = {"<pad>": 0, "<eos>": 1} | {f"t{i}": i for i in range(2, 64)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="t2"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", padding_side="left")
+    prompts = torch.randint(2, 64, (1024, 32), generator=torch.Generator().manual_seed(3)).tolist()
+    data = Dataset.from_dict({"prompt": [" ".join(f"t{i}" for i in prompt) for prompt in prompts]})
+    settings = GRPOConfig(
+        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=128, num_generations=8, max_completion_length=32,
+        max_steps=10**6, learning_rate=1e-4, beta=0.0, temperature=1.0, generation_kwargs={"min_new_tokens": 32},
+        use_cpu=True, bf16=False, gradient_checkpointing=False, report_to="none", save_strategy="no", logging_steps=1,
+        disable_tqdm=True, dataloader_pin_memory=False)
+    trainer = GRPOTrainer(
+        model=size_s(), args=settings, train_dataset=data, processing_class=fast, callbacks=[Turns()],
+        reward_funcs=lambda completions, **_: [text.split().count("t7") / 32 for text in completions],
+        peft_config=peft.LoraConfig(r=16, lora_alpha=32, target_modules=LINEAR, task_type="CAUSAL_LM"))
+
+    def train():
+        # Its own lines would get between ours.
+        sys.stdout = sys.stderr
+        trainer.train()
+
+    threading.Thread(target=train, daemon=True).start()
+
+    def run():
+        wanted.put(None)
+        return done.get()
 
     return run
 
@@ -192,17 +247,19 @@ def laboratory(base):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", choices=["laboratory", "step", "sampling"])
+    parser.add_argument("work", choices=["laboratory", "step", "sampling", "grpo"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--base", default="")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    run = {"laboratory": laboratory, "step": step, "sampling": sampling}[arguments.work](arguments.base)
-    print(json.dumps({"torch": torch.__version__}), flush=True)
+    # A peer may take standard output for itself.
+    answers = sys.stdout
+    run = {"laboratory": laboratory, "step": step, "sampling": sampling, "grpo": grpo}[arguments.work](arguments.base)
+    print(json.dumps({"torch": torch.__version__}), file=answers, flush=True)
     for _ in sys.stdin:
         began = time.perf_counter()
         result = run()
-        print(json.dumps({"seconds": time.perf_counter() - began} | result), flush=True)
+        print(json.dumps({"seconds": time.perf_counter() - began} | result), file=answers, flush=True)
 
 
 if __name__ == "__main__":
