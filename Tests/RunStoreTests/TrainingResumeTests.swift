@@ -108,6 +108,34 @@ import Weights
     #expect(try content(path) == whole)
   }
 
+  /// The sampler's rounds, the masks of dropout and the count of steps without reward go on as well.
+  @Test(arguments: [TrainingConfiguration.Objective.dapo, .drGRPO, .sft])
+  func everyObjectiveGoesOn(objective: TrainingConfiguration.Objective) throws {
+    var configuration = configuration(.lora)
+    configuration.objective = objective
+    (configuration.updatesPerRollout, configuration.zeroRewardPatience) = (2, 4)
+    let base = try base()
+    try train(configuration, base, to: folder.path("whole"))
+    let path = folder.path("killed")
+    for events in [9, 3, 8] { try train(configuration, base, to: path, eventsLeft: events) }
+    try train(configuration, base, to: path)
+    #expect(try content(path) == content(folder.path("whole")))
+  }
+
+  /// A policy that has collapsed ends as early as it would have.
+  @Test func patienceGoesOn() throws {
+    var configuration = configuration(.full)
+    (configuration.learningRate, configuration.steps, configuration.zeroRewardPatience) = (0.1, 30, 9)
+    let base = try base()
+    try train(configuration, base, to: folder.path("whole"))
+    let path = folder.path("killed")
+    for events in [14, 12] { try train(configuration, base, to: path, eventsLeft: events) }
+    try train(configuration, base, to: path)
+    let whole = try content(folder.path("whole"))
+    #expect(try RunFolder(path: path).steps.last! < 30)
+    #expect(try content(path) == whole)
+  }
+
   @Test func itGoesOnFromEveryEvent() throws {
     let (configuration, base) = (configuration(.adalora), try base())
     try train(configuration, base, to: folder.path("whole"))

@@ -20,11 +20,14 @@ import Weights
   }
 
   /// The mean reward of the last ten of 60 steps, for three seeds.
-  private func endings(_ method: AdapterMethod, _ learningRate: Double) throws -> [Double] {
+  private func endings(
+    _ method: AdapterMethod, _ learningRate: Double, _ change: (inout TrainingConfiguration) -> Void = { _ in }
+  ) throws -> [Double] {
     try (0..<3).map { seed in
       var configuration = TrainingConfiguration()
       (configuration.method, configuration.learningRate, configuration.seed) = (method, learningRate, seed)
       configuration.checkpointEvery = configuration.steps
+      change(&configuration)
       let recorder = Recorder()
       _ = try Trainer(configuration, base: Self.base, threads: 2, observer: recorder).run()
       return recorder.rewards.suffix(10).reduce(0, +) / 10
@@ -42,6 +45,37 @@ import Weights
   @Test func pissaLearnsFasterAtALowRate() throws {
     let (pissa, lora) = (try endings(.pissa, 3e-4), try endings(.lora, 3e-4))
     for (a, b) in zip(pissa, lora) { #expect(a > b + 0.1, "\(pissa) \(lora)") }
+  }
+
+  /// With each method at its own rate the methods are nearly alike: what differs is the rate.
+  @Test func atTheirOwnRatesMethodsAreNearlyAlike() throws {
+    let rates: [(AdapterMethod, Double)] = [
+      (.lora, 3e-3), (.dora, 3e-3), (.milora, 3e-3), (.rslora, 1e-3), (.pissa, 3e-4), (.full, 3e-4),
+    ]
+    let means = try rates.map { method, rate in try endings(method, rate).reduce(0, +) / 3 }
+    #expect(means.max()! - means.min()! < 0.1, "\(means)")
+    #expect(means.min()! > 0.8)
+  }
+
+  /// Size and direction both matter: at PiSSA's magnitudes other directions bear more, and at other magnitudes PiSSA's directions do.
+  @Test func bothSizeAndDirectionMatter() throws {
+    func mean(_ directions: SVDDirections, _ magnitudes: SVDMagnitudes) throws -> Double {
+      try endings(.svd, 3e-3) {
+        ($0.adapter.directions, $0.adapter.magnitudes) = (directions, magnitudes)
+      }.reduce(0, +) / 3
+    }
+    let pissa = try mean(.top, .top)
+    #expect(try mean(.bottom, .top) > pissa + 0.2)
+    #expect(try mean(.top, .bottom) > pissa + 0.2)
+  }
+
+  /// Beyond their own critical rates the others collapse in the same way.
+  @Test(arguments: [
+    (AdapterMethod.lora, 3e-2), (.rslora, 1e-2), (.loraPlus, 5e-3), (.loraFA, 3e-2), (.dora, 3e-2), (.milora, 3e-2),
+    (.miss, 1e-2), (.adalora, 0.3), (.rank1, 0.1),
+  ])
+  func everyMethodHasARateAtWhichItCollapses(method: AdapterMethod, rate: Double) throws {
+    #expect(try endings(method, rate).allSatisfy { $0 < 0.05 })
   }
 
   @Test func fullFineTuningCollapsesToo() throws {
