@@ -30,6 +30,11 @@ package struct AdapterOptions: Equatable, Sendable {
 }
 
 extension AdapterOptions {
+  /// Whether a pattern is a module's path, or the end of it behind a dot. PEFT's are regular expressions, of which these are the plain ones.
+  package static func matches(_ path: String, _ pattern: String) -> Bool {
+    path == pattern || path.hasSuffix("." + pattern)
+  }
+
   /// These options with nothing left to defaults of the method.
   package func resolved(for method: AdapterMethod) -> ResolvedAdapterOptions {
     guard let trained = method.trained else { preconditionFailure("\(method) is not trained") }
@@ -52,9 +57,11 @@ package struct ResolvedAdapterOptions: Sendable {
   /// The same for one module: the first pattern counts that is its path, or the end of it behind a dot.
   package func at(_ path: String) -> ResolvedAdapterOptions {
     var copy = self
-    func matches(_ pattern: String) -> Bool { path == pattern || path.hasSuffix("." + pattern) }
-    if let (_, rank) = options.rankPattern.first(where: { matches($0.key) }) { copy.rank = rank }
-    if let (_, alpha) = options.alphaPattern.first(where: { matches($0.key) }) { copy.alpha = alpha }
+    func own<Value>(_ pattern: OrderedDictionary<String, Value>) -> Value? {
+      pattern.first { AdapterOptions.matches(path, $0.key) }?.value
+    }
+    copy.rank = own(options.rankPattern) ?? rank
+    copy.alpha = own(options.alphaPattern) ?? alpha
     return copy
   }
 }

@@ -72,7 +72,10 @@ package struct RankAllocator<S: TransformerScalar>: Sendable {
     state = State(importance: zeros, uncertainty: zeros, kept: [])
   }
 
-  private var initialBudget: Int { modules.reduce(0) { $0 + $1.count } }
+  private var initialBudget: Int { tripletCount }
+
+  /// How many there are of all modules.
+  package var tripletCount: Int { modules.reduce(0) { $0 + $1.count } }
   private var lastAllocation: Int { stepCount - options.finalSteps }
 
   /// How many triplets a step, counted from 1, may keep: cubic from all to the final budget.
@@ -111,13 +114,15 @@ package struct RankAllocator<S: TransformerScalar>: Sendable {
   /// What PEFT's `update_and_allocate` does behind an optimiser step: renews the importances from the moved parameters and the gradient
   /// that moved them, and masks down to the budget.
   ///
-  /// - Parameter step: counted from 1.
-  package mutating func allocate(_ parameters: inout [S], gradient: [S], step: Int) {
+  /// - Parameters:
+  ///   - gradient: nil where nothing was learned, which says nothing of importance.
+  ///   - step: counted from 1.
+  package mutating func allocate(_ parameters: inout [S], gradient: [S]?, step: Int) {
     if step > lastAllocation {
       mask(&parameters)
     } else {
       // PEFT takes the importances of the last allocation from before its step.
-      if step < lastAllocation { renewImportance(parameters, gradient) }
+      if let gradient, step < lastAllocation { renewImportance(parameters, gradient) }
       guard step > options.initialSteps, step == lastAllocation || step % options.interval == 0 else { return }
       keepMostImportant(budget(at: step))
       mask(&parameters)

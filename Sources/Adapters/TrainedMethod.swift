@@ -15,6 +15,8 @@ package protocol TrainedMethod: Sendable {
   static var defaultAlpha: Double { get }
   /// False for methods without r and α.
   static var isRanked: Bool { get }
+  /// True where modules may have ranks and α of their own.
+  static var hasPatterns: Bool { get }
   /// The rank of the tensors at the start.
   static func startRank(_ options: ResolvedAdapterOptions) -> Int
   /// The largest rank that a weight of that size allows; nil where any will do.
@@ -106,6 +108,8 @@ extension TrainedMethod {
   package static var fixedRank: Int? { nil }
   package static var defaultAlpha: Double { 8 }
   package static var isRanked: Bool { true }
+  /// PEFT has patterns for the types of LoRA alone.
+  package static var hasPatterns: Bool { peftType == "LORA" && isRanked && fixedRank == nil }
   package static func startRank(_ options: ResolvedAdapterOptions) -> Int { options.rank }
   package static func largestRank(rows: Int, columns: Int) -> Int? { isRanked ? min(rows, columns) : nil }
   package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { options.ratio }

@@ -76,7 +76,7 @@ package enum TrainedVeRA: TrainedMethod {
   package static let method = AdapterMethod.vera
   /// Its parameters are few whatever the rank is.
   package static let defaultRank = 64
-  package static func largestRank(rows: Int, columns: Int) -> Int? { nil }
+  package static func largestRank(rows: Int, columns: Int) -> Int? { 1 << 16 }
   package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { nil }
 
   /// Kaiming's uniform distribution with a gain of √2 on the fan-in: ±√(6/columns) for A_f, ±√(6/r) for B_f.

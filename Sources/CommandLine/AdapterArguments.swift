@@ -77,8 +77,13 @@ struct AdapterArguments: ParsableArguments {
     if targets?.isEmpty == true { throw ValidationError("--targets must name layers, found an empty text") }
   }
 
-  /// Throws where an option is given that belongs to another method.
-  func requireOptions(of method: AdapterMethod) throws {
+  /// Throws where an option is given that none of the methods takes.
+  func requireOptions(of methods: [AdapterMethod]) throws {
+    func require(_ option: String, _ isGiven: Bool, _ takes: (any TrainedMethod.Type) -> Bool, _ owners: String) throws
+    {
+      guard isGiven, !methods.contains(where: { $0.trained.map(takes) ?? false }) else { return }
+      throw ValidationError("\(option) goes with \(owners) alone")
+    }
     let own: [(option: String, isGiven: Bool, method: AdapterMethod)] = [
       ("--pissa-niter", pissaNiter != nil, .pissa), ("--lora-plus-ratio", loraPlusRatio != nil, .loraPlus),
       ("--adalora-initial-rank", adaloraInitialRank != nil, .adalora),
@@ -87,12 +92,18 @@ struct AdapterArguments: ParsableArguments {
       ("--adalora-final-steps", adaloraFinalSteps != nil, .adalora),
       ("--directions", directions != nil, .svd), ("--magnitudes", magnitudes != nil, .svd),
     ]
-    for (option, isGiven, owner) in own where isGiven && method != owner {
-      throw ValidationError("\(option) goes with --method \(owner.rawValue) alone")
+    for (option, isGiven, owner) in own {
+      try require(option, isGiven, { $0.method == owner }, "--method \(owner.rawValue)")
     }
-    if let rank, let fixed = method.trained?.fixedRank, rank != fixed {
-      throw ValidationError("--method \(method.rawValue) has rank \(fixed), found --rank \(rank)")
+    try require("--rank", rank != nil, { $0.isRanked }, "methods that have a rank")
+    try require("--alpha", alpha != nil, { Self.hasAlpha($0) }, "methods that have an α")
+    if methods.count == 1, let rank, let fixed = methods[0].trained?.fixedRank, rank != fixed {
+      throw ValidationError("--method \(methods[0].rawValue) has rank \(fixed), found --rank \(rank)")
     }
+  }
+
+  private static func hasAlpha(_ method: any TrainedMethod.Type) -> Bool {
+    method.scaling(AdapterOptions().resolved(for: method.method)) != nil
   }
 
   func apply(to configuration: inout TrainingConfiguration) {

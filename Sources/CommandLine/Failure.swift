@@ -51,7 +51,9 @@ extension TrainingError {
   /// A wrong wish is wrong usage; a base that cannot serve is bad content.
   var exitCode: Int32 {
     switch self {
-    case .unknownTask, .noTargets, .rankTooLarge, .notTrained, .noDropout, .noAllocation: 64
+    case .unknownTask, .noTargets, .rankTooLarge, .notTrained, .noDropout, .noAllocation, .noPatterns,
+      .patternWithoutModule, .initialRankTooSmall:
+      64
     case .noTokenizer, .tokenization, .tooLong, .otherStart, .otherState: 65
     case .start, .step, .startIsOff: 70
     }

@@ -85,7 +85,8 @@ struct GridSession {
       let folder = out + "/" + run.name
       // A file of questions is a part of what the run is.
       var opened = run.configuration
-      _ = try opened.openTask(for: base.model)
+      let task = try opened.openTask(for: base.model)
+      try opened.requireFit(to: base.model, task: task)
       let run = Grid.Run(name: run.name, configuration: opened)
       let state = try RunOutcome.state(of: folder, opened, baseID: base.id)
       return Part(index: index, run: run, folder: folder, base: base, state: state)
@@ -97,7 +98,8 @@ struct GridSession {
   /// The one place that decides what becomes of a run that has begun.
   private func train(_ part: Part, report: @escaping (Int) -> Void) throws -> RunOutcome? {
     let session = TrainingSession(
-      part.run.configuration, out: part.folder, threads: 1, resumes: part.state == .unfinished, base: part.base)
+      part.run.configuration, out: part.folder, threads: 1, resumes: part.state == .unfinished, beginsAgain: true,
+      base: part.base)
     if case .interrupted = try session.run(report: { report($0.step) }) { return nil }
     let state = try RunOutcome.state(of: part.folder, part.run.configuration, baseID: part.base.id)
     guard let outcome = state.outcome else {

@@ -68,8 +68,17 @@ enum GuardedReading {
   ///
   /// - Throws: `FileError` where the packed run is damaged, or the folder cannot be written.
   static func unpack(_ path: String, to folder: String) throws(FileError) {
-    // Of a file that crashes HDF5 at once, its reader says what it expected.
-    if case .failed(let error) = try child(UnpackRun.self, [path, folder]) { throw error }
+    switch try child(UnpackRun.self, [path, folder]) {
+    case .finished: return
+    case .failed(let error): throw error
+    case .crashed:
+      // Of a file that crashes HDF5 at once, its reader says what it expected.
+      guard RunFolder.isRun(at: folder) else { return }
+      throw FileError(
+        .badContent, path: path,
+        "expected a packed run, found one that is damaged or unsafe: reading it crashes HDF5, and \(folder) holds a part of it",
+        remedy: "Restore the file from a copy, and delete the folder")
+    }
   }
 
   private enum Ending {

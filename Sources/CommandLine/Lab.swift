@@ -73,6 +73,8 @@ struct Lab: ParsableCommand {
     task.apply(to: &configuration)
     training.apply(to: &configuration)
     if noTelemetry { configuration.telemetry = .off }
+    try adapter.requireOptions(of: axes.methods ?? [configuration.method])
+    try axes.requireSingle(adapter, training)
     try task.requireOptions(of: configuration)
     try training.objective.requireOptions(of: configuration)
     try configuration.validate()
@@ -156,21 +158,45 @@ struct GridArguments: ParsableArguments {
   func axes(_ common: TrainingConfiguration) -> [GridAxis] {
     [
       GridAxis(variants(common), name: \.name) { $1.apply(to: &$0) },
-      GridAxis(ranks ?? [], isNamed: (ranks?.count ?? 0) > 1, name: { "-rank\($0)" }) { $0.adapter.rank = $1 },
       GridAxis(learningRates ?? [common.learningRate], name: { "-lr\($0)" }) { $0.learningRate = $1 },
       GridAxis(seeds ?? [common.seed], name: { "-seed\($0)" }) { $0.seed = $1 },
     ]
   }
 
-  /// Every method once, but `svd` with each pair of directions and magnitudes.
+  /// Every method at every rank, if it has a choice of it; and `svd` with each pair of directions and magnitudes.
   private func variants(_ common: TrainingConfiguration) -> [MethodVariant] {
     (methods ?? [common.method]).flatMap { method -> [MethodVariant] in
-      guard method == .svd else { return [MethodVariant(method: method)] }
-      return (svdDirections ?? [common.adapter.directions]).flatMap { directions in
-        (svdMagnitudes ?? [common.adapter.magnitudes]).map {
-          MethodVariant(method: method, start: (directions, $0))
-        }
+      let hasChoice = method.trained.map { $0.isRanked && $0.fixedRank == nil } ?? false
+      let ranks: [Int?] = hasChoice ? ranks.map { $0.map(Optional.some) } ?? [nil] : [nil]
+      return starts(of: method, common).flatMap { start in
+        ranks.map { MethodVariant(method: method, start: start, rank: $0, isRankNamed: ranks.count > 1) }
       }
+    }
+  }
+
+  private func starts(of method: AdapterMethod, _ common: TrainingConfiguration) -> [SVDStartChoice?] {
+    guard method == .svd else { return [nil] }
+    return (svdDirections ?? [common.adapter.directions]).flatMap { directions in
+      (svdMagnitudes ?? [common.adapter.magnitudes]).map { (directions, $0) }
+    }
+  }
+
+  /// Throws where a list and its single form are both given, or a list that no method takes.
+  func requireSingle(_ adapter: AdapterArguments, _ training: TrainingArguments) throws {
+    let pairs = [
+      ("--methods", methods != nil, "--method", adapter.method != nil),
+      ("--ranks", ranks != nil, "--rank", adapter.rank != nil),
+      ("--learning-rates", learningRates != nil, "--learning-rate", training.learningRate != nil),
+      ("--seeds", seeds != nil, "--seed", training.seed != nil),
+      ("--svd-directions", svdDirections != nil, "--directions", adapter.directions != nil),
+      ("--svd-magnitudes", svdMagnitudes != nil, "--magnitudes", adapter.magnitudes != nil),
+    ]
+    for (list, hasList, single, hasSingle) in pairs where hasList && hasSingle {
+      throw ValidationError("expected one of \(list) and \(single), found both")
+    }
+    let hasSVD = (methods ?? adapter.method.map { [$0.method] } ?? []).contains(.svd)
+    if !hasSVD, svdDirections != nil || svdMagnitudes != nil {
+      throw ValidationError("--svd-directions and --svd-magnitudes go with svd among the methods alone")
     }
   }
 
@@ -199,15 +225,23 @@ struct GridArguments: ParsableArguments {
   }
 }
 
-/// A method, and the start of `svd`.
+private typealias SVDStartChoice = (directions: SVDDirections, magnitudes: SVDMagnitudes)
+
+/// A method with its rank, and the start of `svd`.
 private struct MethodVariant: Sendable {
   var method: AdapterMethod
-  var start: (directions: SVDDirections, magnitudes: SVDMagnitudes)?
+  var start: SVDStartChoice?
+  /// Nil for the one of all runs, or of the method.
+  var rank: Int?
+  var isRankNamed: Bool
 
-  var name: String { RunOutcome.methodName(method, start: start) }
+  var name: String {
+    RunOutcome.methodName(method, start: start) + (isRankNamed ? rank.map { "-rank\($0)" } ?? "" : "")
+  }
 
   func apply(to configuration: inout TrainingConfiguration) {
     configuration.method = method
+    if let rank { configuration.adapter.rank = rank }
     guard let start else { return }
     (configuration.adapter.directions, configuration.adapter.magnitudes) = start
   }

@@ -10,7 +10,7 @@ enum OptionFile {
   /// - Throws: `.cannotOpen`, or `.badContent` for what is no object of options.
   static func arguments(at path: String, repeated: Set<String>, negatable: Set<String>) throws(FileError) -> [String] {
     let file = try PositionedFile(path: path)
-    guard let object = try? JSONValue(parsing: try file.read(file.size, at: 0)).object else {
+    guard file.size <= 1 << 20, let object = try? JSONValue(parsing: try file.read(file.size, at: 0)).object else {
       throw FileError(.badContent, path: path, "expected a JSON object of options, found other text")
     }
     var arguments: [String] = []
@@ -38,7 +38,9 @@ enum OptionFile {
   private static func text(_ value: JSONValue, of key: String, _ path: String) throws(FileError) -> String {
     switch value {
     case .string(let text): return text
-    case .integer, .number: return value.text()
+    case .integer: return value.text()
+    // 1.0 is 1 in JSON.
+    case .number(let number): return Int(exactly: number).map(String.init) ?? value.text()
     default:
       throw FileError(
         .badContent, path: path, object: FileError.quoted(key),

@@ -19,7 +19,7 @@ struct Train: ParsableCommand {
 
   @Option(
     help: ArgumentHelp("The run folder to write; it must not hold a run yet, but with --resume.", valueName: "dir"))
-  var out: String
+  var out: String?
 
   @Flag(help: "Go on with the run in the folder, as it was begun; begin it where there is none.")
   var resume = false
@@ -45,7 +45,7 @@ struct Train: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    if out.isEmpty { throw ValidationError("--out must name a folder, found an empty text") }
+    if out?.isEmpty == true { throw ValidationError("--out must name a folder, found an empty text") }
     if base?.isEmpty == true { throw ValidationError("--base must name a folder, found an empty text") }
     // What a configuration file says comes first, and is not read here.
     if config == nil, !resume { _ = try layered(over: TrainingConfiguration()) }
@@ -55,7 +55,7 @@ struct Train: ParsableCommand {
   private func layered(over given: TrainingConfiguration) throws -> TrainingConfiguration {
     var configuration = given
     try apply(to: &configuration)
-    try adapter.requireOptions(of: configuration.method)
+    try adapter.requireOptions(of: [configuration.method])
     try task.requireOptions(of: configuration)
     try training.objective.requireOptions(of: configuration)
     try configuration.validate()
@@ -78,7 +78,11 @@ struct Train: ParsableCommand {
   }
 
   private func train() throws {
-    let session = try session()
+    guard let out else { throw ValidationError("Missing expected argument '--out <dir>'") }
+    guard let session = try session(out) else {
+      if !quiet { Console.error("\(out) holds the whole run already") }
+      return
+    }
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
@@ -91,21 +95,24 @@ struct Train: ParsableCommand {
     if !quiet { Console.error("wrote \(out)") }
   }
 
-  private func session() throws -> TrainingSession {
-    if resume, RunFolder.isRun(at: out) { return try resumed() }
+  /// The run to train; nil for one that is to be resumed and has ended.
+  private func session(_ out: String) throws -> TrainingSession? {
+    if resume, RunFolder.isRun(at: out) { return try resumed(out) }
     return TrainingSession(try layered(over: TrainingConfiguration()), out: out, threads: threads.count)
   }
 
   /// The session that goes on with the run in the folder, of the configuration that it was begun with.
   ///
   /// - Throws: where the command line or the configuration file says otherwise.
-  private func resumed() throws -> TrainingSession {
+  private func resumed(_ out: String) throws -> TrainingSession? {
     let recorded = try TrainingSession.configuration(ofRun: out)
     if let name = try layered(over: recorded).differences(from: recorded).first {
       throw ValidationError(
-        "the run in \(out) was begun with another --\(name.replacing("_", with: "-")). Leave it out to go on with that "
+        "the run in \(out) was begun with another --\(TrainingConfiguration.option(of: name)). Leave it out to go on with that "
           + "run, or name a new folder")
     }
+    let base = try RunFolder(path: out).identity.baseID
+    if case .finished = try RunOutcome.state(of: out, recorded, baseID: base) { return nil }
     return TrainingSession(recorded, out: out, threads: threads.count, resumes: true)
   }
 

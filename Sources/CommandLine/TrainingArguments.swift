@@ -73,6 +73,12 @@ extension TrainingConfiguration {
   /// Throws where a value is out of its range, by the name of its option.
   func validate() throws {
     guard let (name, problem) = problem else { return }
-    throw ValidationError("--\(name.replacing("_", with: "-")) \(problem)")
+    throw ValidationError("--\(Self.option(of: name)) \(problem)")
+  }
+
+  /// The option that sets a member of the record.
+  static func option(of member: String) -> String {
+    let others = ["pissa_iterations": "pissa-niter", "adalora_allocates": "adalora-fixed-rank"]
+    return others[member] ?? member.replacing("_", with: "-")
   }
 }

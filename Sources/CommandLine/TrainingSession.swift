@@ -11,16 +11,20 @@ struct TrainingSession {
   let threads: Int
   /// True for a run that its folder holds the beginning of.
   let resumes: Bool
+  /// Whether such a run may begin again where nothing is left to go on from.
+  let beginsAgain: Bool
   /// The base of the configuration where it is in memory already.
   let base: LoadedBase?
 
   init(
-    _ configuration: TrainingConfiguration, out: String, threads: Int, resumes: Bool = false, base: LoadedBase? = nil
+    _ configuration: TrainingConfiguration, out: String, threads: Int, resumes: Bool = false, beginsAgain: Bool = false,
+    base: LoadedBase? = nil
   ) {
     self.configuration = configuration
     self.out = out
     self.threads = threads
     self.resumes = resumes
+    self.beginsAgain = beginsAgain
     self.base = base
   }
 
@@ -39,7 +43,8 @@ struct TrainingSession {
     let recorder: RunRecorder
     var point: ResumePoint?
     if resumes {
-      (recorder, point) = try RunRecorder.resuming(out, expected: identity, report: report)
+      (recorder, point) = try RunRecorder.resuming(
+        out, expected: identity, beginsAgain: beginsAgain, report: report)
     } else {
       recorder = RunRecorder(path: out, identity: identity, report: report)
     }

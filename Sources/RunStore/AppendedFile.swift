@@ -48,7 +48,8 @@ struct AppendedFile: ~Copyable {
     let bytes = try file.read(file.size, at: 0)
     var end = 0
     while end < bytes.count, let feed = bytes[end...].firstIndex(of: UInt8(ascii: "\n")) {
-      guard isWanted(bytes[end..<feed]) else { break }
+      let isBlank = bytes[end..<feed].allSatisfy { [0x20, 0x09, 0x0D].contains($0) }
+      guard isBlank || isWanted(bytes[end..<feed]) else { break }
       end = feed + 1
     }
     if end == bytes.count { return }

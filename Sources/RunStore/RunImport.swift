@@ -68,14 +68,7 @@ package struct RunImport: Sendable {
   /// - Parameter path: new or empty.
   /// - Throws: `.badContent` where a tensor cannot be read, `.cannotCreate`, `.cannotWrite`.
   package func write(to path: String) throws(FileError) {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path + "/" + RunLayout.checkpoints, withIntermediateDirectories: true)
-    } catch {
-      throw FileError(
-        .cannotCreate, path: path, "the folder of the run cannot be created",
-        remedy: "Check the path and its permissions")
-    }
+    try RunLayout.makeFolders(of: path)
     var initial: AdapterSnapshot?
     for (step, adapter) in adapters {
       let snapshot = try PEFTFolder.snapshot(of: adapter, step: step)

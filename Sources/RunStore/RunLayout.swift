@@ -29,6 +29,18 @@ package enum RunLayout {
     return String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
   }
 
+  /// Makes a run folder, as far as it is not there; throws `.cannotCreate`.
+  static func makeFolders(of run: String) throws(FileError) {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: run + "/" + checkpoints, withIntermediateDirectories: true)
+    } catch {
+      throw FileError(
+        .cannotCreate, path: run, "the folder of the run cannot be created",
+        remedy: "Check the path and its permissions")
+    }
+  }
+
   /// The steps of the checkpoints in a run folder, in ascending order; none where there is no folder of checkpoints.
   ///
   /// Throws `.cannotOpen` where that folder cannot be listed.

@@ -66,7 +66,7 @@ package enum RunPack {
     let root = try HDF5File.open(path).root()
     try format.require(of: root)
     let identity = try RunIndex.identity(of: root)
-    try makeFolders(folder)
+    try RunLayout.makeFolders(of: folder)
     let checkpoints = try root.group("checkpoints")
     for name in try checkpoints.members() {
       let group = try checkpoints.group(name)
@@ -82,17 +82,6 @@ package enum RunPack {
     try unpackRecords(of: root, to: folder)
     guard try root.contains("analysis") else { return }
     try AnalysisFile.write(AnalysisReader(besideOthersIn: root).analysis, to: folder + "/" + RunLayout.analysis)
-  }
-
-  private static func makeFolders(_ folder: String) throws(FileError) {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: folder + "/" + RunLayout.checkpoints, withIntermediateDirectories: true)
-    } catch {
-      throw FileError(
-        .cannotCreate, path: folder, "the folder of the run cannot be created",
-        remedy: "Check the path and its permissions")
-    }
   }
 
   private static func unpackRecords(of root: borrowing HDF5Group, to folder: String) throws(FileError) {

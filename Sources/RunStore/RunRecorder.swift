@@ -22,10 +22,12 @@ package final class RunRecorder: TrainingObserver {
   /// Goes on with the run in a folder.
   ///
   /// - Parameter expected: what the run must be.
+  /// - Parameter beginsAgain: whether it may begin again where none of its checkpoints has a sound state, which then are lost.
   /// - Returns: the recorder, and the checkpoint to go on from; nil where the run begins again.
   /// - Throws: `FileError` where the run cannot be read or written, is another, or is being written.
   package static func resuming(
-    _ path: String, expected: RunIdentity, report: @escaping (TrainingRecord) -> Void = { _ in }
+    _ path: String, expected: RunIdentity, beginsAgain: Bool = false,
+    report: @escaping (TrainingRecord) -> Void = { _ in }
   ) throws(FileError) -> (RunRecorder, ResumePoint?) {
     let folder = try RunFolder(path: path)
     guard folder.identity.baseID == expected.baseID else {
@@ -36,7 +38,8 @@ package final class RunRecorder: TrainingObserver {
     }
     let configuration = folder.identity.configuration
     let point = try ResumePoint.last(
-      of: folder, every: configuration["checkpoint_every"]?.int, steps: configuration["steps"]?.int)
+      of: folder, every: configuration["checkpoint_every"]?.int, steps: configuration["steps"]?.int,
+      beginsAgain: beginsAgain)
     let recorder = RunRecorder(path: path, identity: folder.identity, report: report)
     // A run without a point begins with the record of step 0.
     recorder.writer = try RunWriter(continuing: path, behind: point?.state.step ?? -1)

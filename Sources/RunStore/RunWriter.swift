@@ -125,14 +125,7 @@ package final class RunWriter: Sendable {
         .cannotCreate, path: path, "expected a new folder for the run, found one that holds a run",
         remedy: "Name another folder, or delete this one if it is not needed")
     }
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path + "/" + RunLayout.checkpoints, withIntermediateDirectories: true)
-    } catch {
-      throw FileError(
-        .cannotCreate, path: path, "the folder of the run cannot be created",
-        remedy: "Check the path and its permissions")
-    }
+    try RunLayout.makeFolders(of: path)
     removeLeftovers(in: path)
   }
 

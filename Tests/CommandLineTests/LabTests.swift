@@ -147,6 +147,23 @@ import Weights
     #expect(result.stdout.contains("lora rank 2 on \(base)"))
   }
 
+  @Test func ranksAreForMethodsThatHaveAChoice() throws {
+    let out = folder.path("lab")
+    let grid = ["--methods", "lora,rank1,ia3", "--ranks", "1,2", "--quiet"]
+    try #require(try lab(Self.short + grid, out: out).status == 0)
+    let names = try FileManager.default.contentsOfDirectory(atPath: out).filter { $0.contains("seed") }.sorted()
+    #expect(
+      names == ["ia3-lr0.001-seed0", "lora-rank1-lr0.001-seed0", "lora-rank2-lr0.001-seed0", "rank1-lr0.001-seed0"])
+  }
+
+  /// What one run of the grid cannot do is said before any other has begun.
+  @Test func whatDoesNotFitIsSaidFirst() throws {
+    let out = folder.path("lab")
+    let result = try lab(Self.short + ["--methods", "lora,ia3", "--dropout", "0.1"], out: out)
+    #expect(result.status == 64 && result.stderr == "Error: ia3 has no input to drop out: expected a dropout of 0\n")
+    #expect(!FileManager.default.fileExists(atPath: out + "/lora-lr0.001-seed0"))
+  }
+
   @Test func controlsAreMethodsOfTheirOwn() throws {
     let out = folder.path("lab")
     let grid = [
@@ -212,6 +229,12 @@ import Weights
     ),
     (["--seeds", "1,,2"], "The value '1,,2' is invalid for '--seeds <numbers>': expected a whole number, found ''"),
     (["--jobs", "0"], "--jobs must be at least 1, found 0"),
+    (["--methods", "lora", "--method", "dora"], "expected one of --methods and --method, found both"),
+    (
+      ["--methods", "lora", "--svd-directions", "top"],
+      "--svd-directions and --svd-magnitudes go with svd among the methods alone"
+    ),
+    (["--methods", "lora,dora", "--pissa-niter", "3"], "--pissa-niter goes with --method pissa alone"),
     (
       ["--base", "a/x", "--base", "b/x"],
       "the folders of several --base must have different names, found x twice"

@@ -63,6 +63,12 @@ import Weights
         == 0)
     let same = try spectroscope("train", "--out", out, "--resume", "--steps", "2", "--quiet")
     #expect(same.status == 0 && same.stderr == "", "\(same.stderr)")
+    let again = try spectroscope("train", "--out", out, "--resume")
+    #expect(again.status == 0 && again.stderr == "\(out) holds the whole run already\n", "\(again.stderr)")
+    // A run without what going on needs keeps what it has.
+    try FileManager.default.removeItem(atPath: out + "/resume")
+    try FileManager.default.removeItem(atPath: out + "/checkpoints/00000000.h5")
+    #expect(try spectroscope("train", "--out", out, "--resume", "--quiet").status == 0)
     let other = try spectroscope("train", "--out", out, "--resume", "--learning-rate", "0.5")
     #expect(other.status == 64)
     #expect(

@@ -187,11 +187,48 @@ import Weights
   }
 
   @Test(arguments: [
+    (
+      ["--method", "miss", "--rank-pattern", "q_proj=8"],
+      "miss has the same rank and α everywhere: expected no patterns of them"
+    ),
+    (
+      ["--rank-pattern", "qproj=8"],
+      "expected a pattern of ranks or α to name an adapted layer by the end of its path, found qproj, which names none"
+    ),
+    (
+      ["--method", "adalora", "--adalora-initial-rank", "2"],
+      "expected an initial rank of at least the rank at the end, 4, found 2"
+    ),
+    (
+      ["--method", "adalora", "--adalora-final-steps", "60"],
+      "expected steps between AdaLoRA's initial and final ones, found 60 of these and 60 updates in all"
+    ),
+    (["--method", "ia3", "--dropout", "0.1"], "ia3 has no input to drop out: expected a dropout of 0"),
+    (
+      ["--method", "vera", "--rank", "100000"],
+      "expected a rank of at most 65536, the smaller dimension of model.layers.0.self_attn.q_proj, found 100000"
+    ),
+  ])
+  func wishesThatDoNotFitTheMethod(arguments: [String], message: String) throws {
+    let result = try run(
+      Program.path, ["train", "--out", folder.path("run")] + arguments, environment: Program.environment)
+    #expect(result.status == 64 && result.stderr == "Error: \(message)\n", "\(result.stderr)")
+  }
+
+  @Test(arguments: [
     (["--rank", "0"], "--rank must be at least 1, found 0"),
     (["--alpha=-1"], "--alpha must be a positive number, found -1.0"),
     (["--learning-rate", "nan"], "--learning-rate must be a positive number, found nan"),
     (["--group-size", "1"], "--group-size must be at least 2 for grpo, which compares completions, found 1"),
     (["--pissa-niter", "4"], "--pissa-niter goes with --method pissa alone"),
+    (["--method", "ia3", "--rank", "4"], "--rank goes with methods that have a rank alone"),
+    (["--method", "vera", "--alpha", "4"], "--alpha goes with methods that have an α alone"),
+    (["--method", "rank1", "--rank", "4"], "--method rank1 has rank 1, found --rank 4"),
+    (["--prompts", "9223372036854775807"], "--prompts must be at most 16777216, found 9223372036854775807"),
+    (
+      ["--prompts", "4096", "--group-size", "4096"],
+      "--group-size must leave at most 1048576 completions a step, found 16777216"
+    ),
     (["--steps", "0"], "--steps must be at least 1, found 0"),
     (["--threads", "0"], "--threads must be at least 1, found 0"),
     (["--kl-coefficient=-0.1"], "--kl-coefficient must be 0 or a positive number, found -0.1"),

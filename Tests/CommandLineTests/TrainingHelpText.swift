@@ -1,6 +1,6 @@
 /// The help texts of the commands that train, as they are printed where the terminal's width is unknown (80 columns).
 enum TrainingHelpText {
-  static let trainUsage = "spectroscope train [<options>] --out <dir>"
+  static let trainUsage = "spectroscope train <options>"
   static let labUsage = "spectroscope lab <options>"
   static let demoUsage = "spectroscope demo [--out <dir>] [--threads <n>] [--quiet]"
   static let pretrainUsage = "spectroscope pretrain [<options>] --out <dir>"

@@ -68,12 +68,15 @@ import Weights
 
   /// Trains, from what the folder holds on, until the end or the given event.
   private func train(
-    _ configuration: TrainingConfiguration, _ base: PretrainedModel, to path: String, eventsLeft: Int = .max
+    _ configuration: TrainingConfiguration, _ base: PretrainedModel, to path: String, eventsLeft: Int = .max,
+    beginsAgain: Bool = false
   ) throws {
     let identity = RunIdentity(configuration, baseID: "base", createdBy: "test")
     var recorder = RunRecorder(path: path, identity: identity)
     var point: ResumePoint?
-    if RunFolder.isRun(at: path) { (recorder, point) = try RunRecorder.resuming(path, expected: identity) }
+    if RunFolder.isRun(at: path) {
+      (recorder, point) = try RunRecorder.resuming(path, expected: identity, beginsAgain: beginsAgain)
+    }
     let observer = Mortal(recorder, eventsLeft: eventsLeft)
     let trainer = try Trainer(configuration, base: base, threads: 1, observer: observer)
     if let point { try trainer.restore(point.state, from: point.snapshot, initial: point.initial) }
@@ -134,6 +137,12 @@ import Weights
     let whole = try content(folder.path("whole"))
     #expect(try RunFolder(path: path).steps.last! < 30)
     #expect(try content(path) == whole)
+    // Nor does one that has ended go on.
+    configuration.checkpointEvery = 1
+    try train(configuration, base, to: folder.path("dense"))
+    let dense = try content(folder.path("dense"))
+    try train(configuration, base, to: folder.path("dense"))
+    #expect(try content(folder.path("dense")) == dense)
   }
 
   @Test func itGoesOnFromEveryEvent() throws {
@@ -164,9 +173,24 @@ import Weights
       let path = folder.path("run/" + name)
       try Data(try Data(contentsOf: URL(fileURLWithPath: path)).prefix(2000)).write(to: URL(fileURLWithPath: path))
     }
-    // The state of step 7 is whole, but its checkpoint is not, and of step 6 it is the other way round: the run begins again.
-    try train(configuration, base, to: folder.path("run"))
+    // The state of step 7 is whole, but its checkpoint is not, and of step 6 it is the other way round. Four sound checkpoints would be
+    // lost, which nobody has asked for.
+    #expect(throws: FileError.self) { try train(configuration, base, to: folder.path("run")) }
+    #expect(try RunFolder(path: folder.path("run")).steps == [0, 2, 4, 6, 7])
+    try train(configuration, base, to: folder.path("run"), beginsAgain: true)
     #expect(try content(folder.path("run")) == before)
+  }
+
+  @Test func aBrokenRecordLosesNothing() throws {
+    let (configuration, base) = (configuration(.lora), try base())
+    try train(configuration, base, to: folder.path("run"))
+    let log = folder.path("run/training.jsonl")
+    var lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
+    lines[2] = "xx"
+    try (lines.joined(separator: "\n") + "\n").write(toFile: log, atomically: true, encoding: .utf8)
+    let error = #expect(throws: FileError.self) { try train(configuration, base, to: folder.path("run")) }
+    #expect(error?.object == "line 3")
+    #expect(try RunFolder(path: folder.path("run")).steps == [0, 2, 4, 6, 7])
   }
 
   @Test func aSecondWriterIsRefused() throws {

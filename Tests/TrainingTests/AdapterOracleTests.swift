@@ -136,4 +136,23 @@ import Weights
   ) -> [(path: String, tensor: AdapterTensor, range: Range<Int>)] {
     adapters.modules.flatMap { module in module.tensorRanges.map { (module.path, $0.tensor, $0.range) } }
   }
+
+  /// Ranks come to their budget though the last steps teach nothing, and importances are then those of the steps that did.
+  @Test func stepsWithoutAGradientAllocateAllTheSame() throws {
+    let model = try Oracle.model("qwen2")
+    let adapters = try AdapterSet<Float>(
+      method: .adalora, options: AdapterOptions(rank: 2, alpha: 8), targets: nil, layout: model.layout,
+      base: model.parameters, seed: 0)
+    var parameters = adapters.parameters.map { $0 + 0.1 }
+    var allocator = try #require(adapters.allocator(stepCount: 10))
+    let gradient = parameters.indices.map { Float($0 % 97) / 97 }
+    allocator.allocate(&parameters, gradient: gradient, step: 1)
+    let importance = allocator.state.importance
+    for step in 2...10 { allocator.allocate(&parameters, gradient: nil, step: step) }
+    #expect(allocator.state.importance == importance)
+    #expect(allocator.state.kept.reduce(0, +) == 2 * 14)
+    let masked = adapters.modules.flatMap(\.tensorRanges).filter { $0.tensor.name == "lora_E" }
+      .reduce(0) { $0 + parameters[$1.range].count { $0 == 0 } }
+    #expect(masked == 14)
+  }
 }

@@ -13,6 +13,9 @@ package struct RewardPatience: Sendable {
   /// Takes the next step's reward, nil where it has none; true from the step on with which as many in a row had a reward of 0.
   package mutating func isOver(reward: Double?) -> Bool {
     count = reward == 0 ? count + 1 : 0
-    return steps > 0 && count >= steps
+    return isOver
   }
+
+  /// True where so many steps had a reward of 0 already.
+  package var isOver: Bool { steps > 0 && count >= steps }
 }

@@ -45,7 +45,7 @@ package final class Trainer {
     rollouts = RolloutSource(configuration, task: task, tokenizer: tokenizer, heldOut: heldOut)
     accuracy = Evaluation(heldOut, of: task, tokenizer: tokenizer, temperature: configuration.temperature)
     retention = Evaluation(retentionOf: configuration.retentionCount, tokenizer: tokenizer)
-    try Self.check(configuration, base, task)
+    try configuration.requireFit(to: base, task: task)
     do throws(LinearAlgebraError) {
       let adapters = try AdapterSet<Float>(
         method: configuration.method, options: configuration.adapter, targets: configuration.targets,
@@ -67,43 +67,6 @@ package final class Trainer {
 // MARK: - Checking
 
 extension Trainer {
-  private static func check(
-    _ configuration: TrainingConfiguration, _ base: PretrainedModel, _ task: any VerifiableTask
-  ) throws(TrainingError) {
-    let length = task.maximumPromptLength + task.maximumResponseLength
-    guard length <= base.configuration.maximumLength else {
-      throw .tooLong(task: task.name, length: length, maximum: base.configuration.maximumLength)
-    }
-    guard let trained = configuration.method.trained else { throw .notTrained(configuration.method) }
-    let entries = AdapterSet<Float>.entries(
-      of: configuration.method, targets: configuration.targets, in: base.layout)
-    guard !entries.isEmpty else {
-      throw .noTargets(configuration.targets ?? [], layers: layerNames(trained.layers))
-    }
-    guard trained.hasDropout || configuration.adapter.dropout == 0 else { throw .noDropout(configuration.method) }
-    if let allocation = trained.allocation(configuration.resolvedAdapter) {
-      let fixed = allocation.initialSteps + allocation.finalSteps
-      guard fixed < configuration.updateCount else {
-        throw .noAllocation(fixed: fixed, steps: configuration.updateCount)
-      }
-    }
-    for entry in entries {
-      let options = configuration.resolvedAdapter.at(entry.module)
-      let rank = trained.startRank(options)
-      guard let most = trained.largestRank(rows: entry.shape[0], columns: entry.shape.last!), rank > most else {
-        continue
-      }
-      throw .rankTooLarge(rank: rank, module: entry.module, maximum: most)
-    }
-  }
-
-  private static func layerNames(_ layers: AdaptedLayers) -> [String] {
-    switch layers {
-    case .linear: AdapterMethod.linearLayers
-    case .norms: ["input_layernorm", "post_attention_layernorm", "norm"]
-    }
-  }
-
   /// Every method starts at the base: ‖W_eff(0) − W₀‖/‖W₀‖ < 1e-6, some ten roundings of Float32.
   private static func checkStart(
     _ adapters: AdapterSet<Float>, _ base: PretrainedModel
@@ -137,6 +100,7 @@ extension Trainer {
   /// - Throws: `TrainingError` where a problem does not fit the base's vocabulary; what the observer throws.
   package func run(shouldStop: () -> Bool = { false }) throws -> Ending {
     if restoredStep == nil { try begin() }
+    if let restoredStep, patience.isOver { return .withoutReward(step: restoredStep) }
     for step in stride(from: (restoredStep ?? 0) + 1, through: configuration.steps, by: 1) {
       let began = Date()
       var record = TrainingRecord(step: step)
@@ -189,7 +153,8 @@ extension Trainer {
     let counts =
       [state.optimizer.first.count, state.optimizer.second.count]
       + (state.allocator.map { [$0.importance.count, $0.uncertainty.count] } ?? [])
-    guard counts.allSatisfy({ $0 == count }), (state.allocator == nil) == (allocator == nil) else {
+    let hasTriplets = state.allocator.map { $0.kept.isEmpty || $0.kept.count == allocator?.tripletCount } ?? true
+    guard counts.allSatisfy({ $0 == count }), hasTriplets, (state.allocator == nil) == (allocator == nil) else {
       throw .otherState("\(count) numbers for each moment, found \(counts)")
     }
     if let tensor = model.adapters.restore(snapshot) {
@@ -239,7 +204,10 @@ extension Trainer {
     var gradient = gradient
     allocator?.addOrthogonality(model.adapters.parameters, to: &gradient)
     let norm = clipNorm(of: &gradient, to: configuration.maximumGradientNorm)
-    guard norm.isFinite else { return norm }
+    guard norm.isFinite else {
+      allocate(step, update, gradient: nil)
+      return norm
+    }
     let clipped = gradient
     do {
       try model.adapters.precondition(&gradient)
@@ -247,10 +215,17 @@ extension Trainer {
       throw .step(configuration.method, "\(error)")
     }
     optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: configuration.learningRate(at: step))
-    allocator?.allocate(
-      &model.adapters.parameters, gradient: clipped, step: (step - 1) * configuration.updatesPerRollout + update + 1)
+    allocate(step, update, gradient: clipped)
     model.refresh()
     return norm
+  }
+
+  /// - Parameter gradient: the one that moved the parameters; nil where none did.
+  private func allocate(_ step: Int, _ update: Int, gradient: [Float]?) {
+    guard allocator != nil else { return }
+    allocator?.allocate(
+      &model.adapters.parameters, gradient: gradient, step: (step - 1) * configuration.updatesPerStep + update + 1)
+    if gradient == nil { model.refresh() }
   }
 
   /// What the masks of the adapters' dropout depend on.
@@ -275,11 +250,12 @@ extension Trainer {
       rollout, references: references, configuration.policyLoss, overlong: configuration.overlong,
       maximumLength: task.maximumResponseLength)
     guard var update else {
-      // Nothing to learn: a step on the optimiser's momentum alone would still move the weights.
+      // Nothing to learn: a step on the optimiser's momentum alone would still move the weights. Ranks are allocated all the same.
+      for number in 0..<configuration.updatesPerStep { allocate(step, number, gradient: nil) }
       return
     }
     var (losses, norms, low, high) = ([Double](), [Double](), [Double](), [Double]())
-    for number in 0..<configuration.updatesPerRollout {
+    for number in 0..<configuration.updatesPerStep {
       let (gradient, loss, clippedLow, clippedHigh) = update.gradient(
         model, temperature: configuration.temperature, dropoutPlace: dropoutPlace(step, number))
       losses.append(loss)

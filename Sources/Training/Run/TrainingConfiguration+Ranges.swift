@@ -7,6 +7,12 @@ extension TrainingConfiguration {
   /// What depends on the base is checked when training begins.
   package var problem: (name: String, problem: String)? {
     for (name, value) in counts where value < 1 { return (name, "must be at least 1, found \(value)") }
+    for (name, value) in counts + otherCounts where value > Self.mostOfAnything {
+      return (name, "must be at most \(Self.mostOfAnything), found \(value)")
+    }
+    if prompts * groupSize > Self.mostSequences {
+      return ("group_size", "must leave at most \(Self.mostSequences) completions a step, found \(prompts * groupSize)")
+    }
     for (name, value) in positiveNumbers where !(value > 0 && value.isFinite) {
       return (name, "must be a positive number, found \(value)")
     }
@@ -14,6 +20,9 @@ extension TrainingConfiguration {
       return (name, "must be 0 or a positive number, found \(value)")
     }
     for (name, value) in otherCounts where value < 0 { return (name, "must be at least 0, found \(value)") }
+    for (name, value) in [("beta1", optimizer.beta1), ("beta2", optimizer.beta2)] where !(0..<1).contains(value) {
+      return (name, "must be at least 0 and below 1, found \(value)")
+    }
     if !(0..<1).contains(adapter.dropout) {
       return ("dropout", "must be at least 0 and below 1, found \(adapter.dropout)")
     }
@@ -27,6 +36,10 @@ extension TrainingConfiguration {
     }
     return taskProblem
   }
+
+  /// Beyond what memory and time allow, and far from what arithmetic does.
+  private static let mostOfAnything = 1 << 24
+  private static let mostSequences = 1 << 20
 
   private var taskProblem: (name: String, problem: String)? {
     let (tolerance, share) = (questions.verifier.tolerance, questions.testShare)
@@ -66,7 +79,8 @@ extension TrainingConfiguration {
     [
       ("clip_high", policyLoss.clipHigh), ("kl_coefficient", policyLoss.klCoefficient),
       ("weight_decay", optimizer.weightDecay),
-      ("adalora_orthogonality", adapter.adalora.orthogonality),
+      ("adalora_orthogonality", adapter.adalora.orthogonality), ("vera_initial", abs(adapter.veraInitial)),
+      ("epsilon", optimizer.epsilon ?? 0),
     ]
   }
 }

@@ -71,7 +71,10 @@ extension TrainingConfiguration {
   }
 
   /// Optimiser steps of the whole run, where each rollout has something to teach.
-  package var updateCount: Int { steps * updatesPerRollout }
+  package var updateCount: Int { steps * updatesPerStep }
+
+  /// Supervised learning has no rollout to use again.
+  package var updatesPerStep: Int { objective.isReinforcement ? updatesPerRollout : 1 }
 
   /// The adapter's options with nothing left to defaults of the method.
   package var resolvedAdapter: ResolvedAdapterOptions { adapter.resolved(for: method) }

@@ -10,6 +10,9 @@ package enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible 
   case tooLong(task: String, length: Int, maximum: Int)
   case noTargets([String], layers: [String])
   case notTrained(AdapterMethod)
+  case noPatterns(AdapterMethod)
+  case patternWithoutModule(String)
+  case initialRankTooSmall(Int, target: Int)
   case noDropout(AdapterMethod)
   /// The steps with a fixed budget are all that there are.
   case noAllocation(fixed: Int, steps: Int)
@@ -38,6 +41,12 @@ package enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible 
     case .notTrained(let method):
       "\(method.rawValue) is not trained, only read. Expected one of "
         + AdapterMethod.trainable.map(\.rawValue).joined(separator: ", ")
+    case .noPatterns(let method):
+      "\(method.rawValue) has the same rank and α everywhere: expected no patterns of them"
+    case .patternWithoutModule(let pattern):
+      "expected a pattern of ranks or α to name an adapted layer by the end of its path, found \(pattern), which names none"
+    case .initialRankTooSmall(let initial, let target):
+      "expected an initial rank of at least the rank at the end, \(target), found \(initial)"
     case .noDropout(let method): "\(method.rawValue) has no input to drop out: expected a dropout of 0"
     case .noAllocation(let fixed, let steps):
       "expected steps between AdaLoRA's initial and final ones, found \(fixed) of these and \(steps) updates in all"

@@ -59,10 +59,11 @@ struct VelocityMeter<S: TransformerScalar> {
   mutating func refreshFrames(_ model: AdaptedModel<S>) {
     let adapters = model.adapters
     let trained = adapters.method.trained!
-    let rank = trained.isRanked ? trained.startRank(adapters.options) : nil
-    // A norm has no spectrum.
-    frames = adapters.modules.map {
-      $0.number == nil ? nil : Self.frame(model.effectiveWeight(of: $0), rank: rank)
+    frames = adapters.modules.map { module in
+      // A norm has no spectrum.
+      if module.number == nil { return nil }
+      let rank = trained.isRanked ? trained.startRank(adapters.options.at(module.path)) : nil
+      return Self.frame(model.effectiveWeight(of: module), rank: rank)
     }
   }
 

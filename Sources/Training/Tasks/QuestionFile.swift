@@ -46,9 +46,13 @@ package struct QuestionFile: Sendable {
     var digest = SHA256()
     digest.update(bytes)
     var entries: OrderedDictionary<String, Entry> = [:]
-    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() where !line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) {
-      let reader = QuestionLine(path: path, number: index + 1)
+    var (end, number) = (0, 0)
+    while end < bytes.count {
+      let feed = bytes[end...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+      let line = bytes[end..<feed]
+      (end, number) = (feed + 1, number + 1)
+      if line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) { continue }
+      let reader = QuestionLine(path: path, number: number)
       let entry = try reader.entry(line, verifier)
       try reader.check(entry, against: entries[entry.question])
       if entries[entry.question] == nil { entries[entry.question] = entry }
