@@ -143,9 +143,9 @@ def main():
     page = FOLDER / "README.md"
     text = page.read_text()
     for name, part in parts.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.S)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.S)
         assert pattern.search(text), name
-        text = pattern.sub(lambda match: match.group(1) + part + match.group(2), text)
+        text = pattern.sub(lambda match: match.group(1) + part + "\n" + match.group(2), text)
     page.write_text(text)
 
 
