@@ -11,7 +11,7 @@ struct Benchmarks: ParsableCommand {
     commandName: "spectroscope-benchmarks",
     abstract: "Times this program beside the usual Python, in turn, and prints the ratios.",
     discussion: """
-      The peers need Python with torch, transformers, peft and, for basis-weightwatcher, weightwatcher. Both sides use the same \
+      The peers need Python with torch, transformers, peft, for grpo trl and, for basis-weightwatcher, weightwatcher. Both sides use the same \
       number of threads. The works named series and basis are about one layer of 1.5B shapes and count seconds of the \
       processor; other layers have the same shapes, so the ratios are those of the whole model.
       """)

@@ -26,7 +26,7 @@ final class Peer {
       _ = try answer()
     } catch {
       throw BenchmarkError(
-        "the peer \(script) did not start with \(python). It needs: pip install torch transformers peft "
+        "the peer \(script) did not start with \(python). It needs: pip install torch transformers peft trl "
           + "(and --python names the interpreter that has them)")
     }
   }

@@ -341,15 +341,14 @@ WIDEST void NAME(weighted_softmax)(REAL *restrict x, size_t rows, size_t n, cons
   }
 }
 
-WIDEST void NAME(draw)(const REAL *x, size_t rows, size_t n, const double *uniforms, int32_t *indices,
-                       REAL *log_probabilities) {
+WIDEST void NAME(draw)(const REAL *x, size_t rows, size_t n, const REAL *normalisers, const double *uniforms,
+                       int32_t *indices, REAL *log_probabilities) {
   enum { block = 64 };
   REAL weights[block];
   for (size_t i = 0; i < rows; i++) {
     const REAL *xi = x + i * n;
-    REAL largest = xi[0], normaliser;
+    REAL largest = xi[0];
     for (size_t j = 1; j < n; j++) largest = xi[j] > largest ? xi[j] : largest;
-    NAME(log_sum_exp)(xi, 1, n, &normaliser, NULL);
     double total = 0, sum = 0;
     for (size_t first = 0; first < n; first += block) {
       size_t count = n - first < block ? n - first : block;
@@ -370,19 +369,18 @@ WIDEST void NAME(draw)(const REAL *x, size_t rows, size_t n, const double *unifo
       }
     }
     indices[i] = (int32_t)drawn;
-    log_probabilities[i] = xi[drawn] - normaliser;
+    log_probabilities[i] = xi[drawn] - normalisers[i];
   }
 }
 
-void NAME(draw_largest)(const REAL *x, size_t rows, size_t n, int32_t *indices, REAL *log_probabilities) {
+void NAME(draw_largest)(const REAL *x, size_t rows, size_t n, const REAL *normalisers, int32_t *indices,
+                        REAL *log_probabilities) {
   for (size_t i = 0; i < rows; i++) {
     const REAL *xi = x + i * n;
     size_t largest = 0;
     for (size_t j = 1; j < n; j++) largest = xi[j] > xi[largest] ? j : largest;
-    REAL normaliser;
-    NAME(log_sum_exp)(xi, 1, n, &normaliser, NULL);
     indices[i] = (int32_t)largest;
-    log_probabilities[i] = xi[largest] - normaliser;
+    log_probabilities[i] = xi[largest] - normalisers[i];
   }
 }
 

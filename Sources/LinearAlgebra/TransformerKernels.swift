@@ -24,8 +24,8 @@ package struct TransformerKernels<S: Sendable>: Sendable {
     @Sendable (In, Int, In, In, Int, In, Int, Int, Int, Int, S, Segments, Int, In, Int, Int, Out, Out, Out, Out) -> Void
   package let logSumExp: @Sendable (In, Int, Int, Out, Out?) -> Void
   package let weightedSoftmax: @Sendable (Out, Int, Int, In, In) -> Void
-  package let draw: @Sendable (In, Int, Int, UnsafePointer<Double>, UnsafeMutablePointer<Int32>, Out) -> Void
-  package let drawLargest: @Sendable (In, Int, Int, UnsafeMutablePointer<Int32>, Out) -> Void
+  package let draw: @Sendable (In, Int, Int, In, UnsafePointer<Double>, UnsafeMutablePointer<Int32>, Out) -> Void
+  package let drawLargest: @Sendable (In, Int, Int, In, UnsafeMutablePointer<Int32>, Out) -> Void
   package let adamw: @Sendable (Out, In, Out, Out, Int, S, S, S, S, S, S) -> Void
   package let accumulate: @Sendable (In, Int, Out) -> Void
   package let rowNorms: @Sendable (In, Int, Int, Out) -> Void

@@ -48,10 +48,12 @@ typedef struct {
   void log_sum_exp_##SUFFIX(const REAL *x, size_t rows, size_t n, REAL *sums, REAL *entropies);                                 \
   /** x = weight · softmax(x) in place, for each row with its weight, from its ln Σ exp. */                                     \
   void weighted_softmax_##SUFFIX(REAL *x, size_t rows, size_t n, const REAL *sums, const REAL *weights);                        \
-  /** Draws an index from softmax of each row by inverting its distribution at `uniforms` in (0, 1); keeps its log-probability. */ \
-  void draw_##SUFFIX(const REAL *x, size_t rows, size_t n, const double *uniforms, int32_t *indices, REAL *log_probabilities);   \
+  /** Draws an index from softmax of each row by inverting its distribution at `uniforms` in (0, 1), given its ln Σ exp. */ \
+  void draw_##SUFFIX(const REAL *x, size_t rows, size_t n, const REAL *normalisers, const double *uniforms,                     \
+                     int32_t *indices, REAL *log_probabilities);                                                              \
   /** The index of the largest element of each row, the first of equal ones, and its log-probability. */                       \
-  void draw_largest_##SUFFIX(const REAL *x, size_t rows, size_t n, int32_t *indices, REAL *log_probabilities);                 \
+  void draw_largest_##SUFFIX(const REAL *x, size_t rows, size_t n, const REAL *normalisers, int32_t *indices,                  \
+                             REAL *log_probabilities);                                                                        \
   /** One step of AdamW (Loshchilov and Hutter 2019) in the order of PyTorch's operations. */                                   \
   void adamw_##SUFFIX(REAL *parameters, const REAL *gradient, REAL *first, REAL *second, size_t n, REAL decay, REAL beta1,      \
                       REAL beta2, REAL step_size, REAL root_correction, REAL epsilon);                                          \

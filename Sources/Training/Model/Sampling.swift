@@ -128,21 +128,28 @@ private struct Drawing<S: TransformerScalar> {
   }
 
   private mutating func nextTokens(_ decoder: Decoder<S>) -> ([Int32], [S], [S]) {
-    let v = decoder.vocabularySize
-    var tokens = [Int32](repeating: 0, count: active.count)
-    var logProbabilities = [S](repeating: 0, count: active.count)
-    var (entropies, normalizer) = (logProbabilities, S.zero)
-    for (position, number) in active.enumerated() {
-      let logits = decoder.logits + sequences[number].output * v
-      S.kernels.logSumExp(logits, 1, v, &normalizer, &entropies[position])
+    let (v, count) = (decoder.vocabularySize, active.count)
+    let (normalizers, entropies) = (Buffer<S>(decoder.outputCount), Buffer<S>(decoder.outputCount))
+    S.kernels.logSumExp(decoder.logits, decoder.outputCount, v, normalizers.pointer, entropies.pointer)
+    let (tokens, logProbabilities) = (Buffer<Int32>(count), Buffer<S>(count))
+    let uniforms = options.temperature == 0 ? [] : active.map { sequences[$0].generator.uniform() }
+    func draw(_ positions: Range<Int>, fromRow row: Int) {
+      let (logits, normalizer, first) = (decoder.logits + row * v, normalizers.pointer + row, positions.lowerBound)
+      let (out, values) = (tokens.pointer + first, logProbabilities.pointer + first)
       if options.temperature == 0 {
-        S.kernels.drawLargest(logits, 1, v, &tokens[position], &logProbabilities[position])
+        S.kernels.drawLargest(logits, positions.count, v, normalizer, out, values)
       } else {
-        var uniform = sequences[number].generator.uniform()
-        S.kernels.draw(logits, 1, v, &uniform, &tokens[position], &logProbabilities[position])
+        S.kernels.draw(logits, positions.count, v, normalizer, Array(uniforms[positions]), out, values)
       }
     }
-    return (tokens, logProbabilities, entropies)
+    let rows = active.map { sequences[$0].output }
+    if rows.elementsEqual(0..<count) {
+      draw(0..<count, fromRow: 0)
+    } else {
+      // The first tokens of one prompt's completions come from one row.
+      for (position, row) in rows.enumerated() { draw(position..<position + 1, fromRow: row) }
+    }
+    return (tokens.array(count), logProbabilities.array(count), rows.map { entropies.pointer[$0] })
   }
 
   var completionsByRequest: [[Completion<S>]] {
