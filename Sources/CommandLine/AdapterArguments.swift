@@ -67,6 +67,22 @@ struct AdapterArguments: ParsableArguments {
   @Option(help: ArgumentHelp("AdaLoRA: updates behind the last cut (default: 0).", valueName: "n"))
   var adaloraFinalSteps: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "AdaLoRA: updates between two cuts (default: \(defaults.adapter.adalora.interval)).", valueName: "n"))
+  var adaloraInterval: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "AdaLoRA: the weight of the orthogonality term in the loss (default: \(defaults.adapter.adalora.orthogonality)).",
+      valueName: "w"))
+  var adaloraOrthogonality: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "VeRA: what λ_d begins with (default: \(defaults.adapter.veraInitial)).", valueName: "d"))
+  var veraInitial: Double?
+
   @Option(help: "svd: the singular directions of the base that the factors begin in (default: top).")
   var directions: SVDDirections?
 
@@ -90,6 +106,9 @@ struct AdapterArguments: ParsableArguments {
       ("--adalora-fixed-rank", adaloraFixedRank, .adalora),
       ("--adalora-initial-steps", adaloraInitialSteps != nil, .adalora),
       ("--adalora-final-steps", adaloraFinalSteps != nil, .adalora),
+      ("--adalora-interval", adaloraInterval != nil, .adalora),
+      ("--adalora-orthogonality", adaloraOrthogonality != nil, .adalora),
+      ("--vera-initial", veraInitial != nil, .vera),
       ("--directions", directions != nil, .svd), ("--magnitudes", magnitudes != nil, .svd),
     ]
     for (option, isGiven, owner) in own {
@@ -120,6 +139,9 @@ struct AdapterArguments: ParsableArguments {
     if adaloraFixedRank { configuration.adapter.adalora.allocates = false }
     if let adaloraInitialSteps { configuration.adapter.adalora.initialSteps = adaloraInitialSteps }
     if let adaloraFinalSteps { configuration.adapter.adalora.finalSteps = adaloraFinalSteps }
+    if let adaloraInterval { configuration.adapter.adalora.interval = adaloraInterval }
+    if let adaloraOrthogonality { configuration.adapter.adalora.orthogonality = adaloraOrthogonality }
+    if let veraInitial { configuration.adapter.veraInitial = veraInitial }
     if let directions { configuration.adapter.directions = directions }
     if let magnitudes { configuration.adapter.magnitudes = magnitudes }
   }

@@ -40,6 +40,11 @@ enum TrainingHelpText {
                               AdaLoRA: updates before ranks are cut (default: 0).
       --adalora-final-steps <n>
                               AdaLoRA: updates behind the last cut (default: 0).
+      --adalora-interval <n>  AdaLoRA: updates between two cuts (default: 1).
+      --adalora-orthogonality <w>
+                              AdaLoRA: the weight of the orthogonality term in the
+                              loss (default: 0.5).
+      --vera-initial <d>      VeRA: what λ_d begins with (default: 0.1).
       --directions <directions>
                               svd: the singular directions of the base that the
                               factors begin in (default: top). (values: top,
