@@ -77,6 +77,28 @@ import Weights
     }
   }
 
+  static let dropoutCases: [Case] = [
+    Case(name: "lora-dropout", method: .lora), Case(name: "dora-dropout", method: .dora),
+    Case(name: "adalora-dropout", method: .adalora, options: adalora(allocates: false)),
+    Case(name: "miss-dropout", method: .miss, options: AdapterOptions(rank: 5)),
+    Case(name: "vera-dropout", method: .vera, options: AdapterOptions(rank: 7)),
+  ]
+
+  /// Loss and gradients with dropout are PEFT's, whose layers were given the masks that are drawn here.
+  @Test(arguments: dropoutCases)
+  func dropoutAsPEFT(row: Case) throws {
+    var row = row
+    row.options.dropout = 0.3
+    let expected = try TensorFile(path: Oracle.folder + "/adapters/\(row.name).safetensors")
+    let model = try adaptedModel(row, expected, as: Double.self)
+    let batch = try Oracle.batch("qwen2")
+    let slope = -1 / Double(batch.tokenCount)
+    let (gradient, logProbabilities) = model.gradient(batch, dropoutPlace: [1], slope: { _, _ in slope })
+    let loss = -logProbabilities.reduce(0, +) / Double(batch.tokenCount)
+    #expect(abs(loss - (try expected.doubles("loss")[0])) < 1e-11)
+    try compare(gradient, model.adapters, expected, "gradient", 1e-10)
+  }
+
   /// How many triplets of E are not zero.
   private func count<S: TransformerScalar>(of adapters: AdapterSet<S>) -> Int {
     adapters.modules.flatMap(\.tensorRanges).filter { $0.tensor.name == "lora_E" }

@@ -3,7 +3,8 @@
     python generate_adapters.py
 
 LoRA with the optimisers of LoRA+ and LoRA-FA, rank 1, AdaLoRA with and without its allocator, MiSS, VeRA, IA3 and LN tuning, all of
-Hugging Face PEFT, on the model `qwen2` of generate_training.py and its sequences; ten steps each, in float64.
+Hugging Face PEFT, on the model `qwen2` of generate_training.py and its sequences; ten steps each, in float64. And one gradient each
+of the methods that have dropout, PEFT's dropout layers being given the masks that Spectroscope draws.
 """
 
 from __future__ import annotations
@@ -137,13 +138,116 @@ def write(method: str) -> dict:
     return {"method": method, "file": file.as_posix(), "losses": values["losses"].tolist(), "weights": len(weights)}
 
 
+# --- dropout --------------------------------------------------------------------------------------------------------
+
+RATE, STREAM, PLACE = 0.3, 10, [1]
+DROPOUT = {
+    "lora": LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=g.LINEAR, lora_dropout=RATE),
+    "dora": LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=g.LINEAR, lora_dropout=RATE, use_dora=True),
+    "adalora": AdaLoraConfig(**ADALORA, lora_dropout=RATE),
+    "miss": MissConfig(r=5, target_modules=g.LINEAR, miss_dropout=RATE),
+    "vera": VeraConfig(r=7, target_modules=g.LINEAR, save_projection=True, vera_dropout=RATE),
+}
+WORD = 2**64 - 1
+
+
+class Xoshiro:
+    """xoshiro256** (Blackman and Vigna 2018), its state filled by SplitMix64."""
+
+    def __init__(self, seed: int):
+        self.state = []
+        for _ in range(4):
+            seed = (seed + 0x9E3779B97F4A7C15) & WORD
+            z = seed
+            z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
+            self.state.append(z ^ (z >> 31))
+
+    def next(self) -> int:
+        rotated = lambda x, k: ((x << k) | (x >> (64 - k))) & WORD
+        s = self.state
+        result, t = (rotated((s[1] * 5) & WORD, 7) * 9) & WORD, (s[1] << 17) & WORD
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = rotated(s[3], 45)
+        return result
+
+    def uniform(self) -> float:
+        return ((self.next() >> 11) + 0.5) * 2.0**-53
+
+
+def masks(modules: dict[str, int], tokens) -> list[dict[str, torch.Tensor]]:
+    """Of each sequence, the mask of every module's input, a row a token: drawn lane by lane, of which each has two of the four sequences,
+    module by module, row by row. The last token of a sequence predicts nothing, and has no row."""
+    result = [{} for _ in tokens]
+    for lane, members in enumerate(([0, 1], [2, 3])):
+        state = STREAM
+        for part in PLACE + [lane, 0]:
+            state = Xoshiro(state ^ part).next()
+        generator = Xoshiro(state)
+        for module, columns in modules.items():
+            for number in members:
+                rows = len(tokens[number]) - 1
+                drawn = [0.0 if generator.uniform() < RATE else 1 / (1 - RATE) for _ in range(rows * columns)]
+                last = [1.0] * columns
+                result[number][module] = torch.tensor(drawn + last, dtype=torch.float64).view(rows + 1, columns)
+    return result
+
+
+class GivenMask(torch.nn.Module):
+    """Stands in for a dropout layer. MiSS pads its input first, with zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.mask = None
+
+    def forward(self, x):
+        columns = self.mask.shape[1]
+        return torch.cat([x[..., :columns] * self.mask.to(x.dtype), x[..., columns:]], -1)
+
+
+def write_dropout(method: str) -> dict:
+    torch.manual_seed(g.SEED)
+    model, tokens = get_peft_model(g.load(MODEL), DROPOUT[method]), g.sequences(MODEL)
+    perturb(method, model)
+    start = {name: value.detach().clone() for name, value in trained(model).items()}
+    double = g.in_double(model).train()
+    layers = {}
+    for name, layer in double.named_modules():
+        for part in ("lora_dropout", "miss_dropout", "vera_dropout"):
+            if isinstance(layer, BaseTunerLayer) and "default" in getattr(layer, part, {}):
+                getattr(layer, part)["default"] = layers[name.removeprefix("base_model.model.")] = GivenMask()
+    order = [f"model.layers.{i}.{'self_attn' if n in g.LINEAR[:4] else 'mlp'}.{n}" for i in range(2) for n in g.LINEAR]
+    assert set(order) == set(layers)
+    weights = g.linear_weights(g.load(MODEL))
+    drawn = masks({module: weights[module].shape[1] for module in order}, tokens)
+    logits = []
+    for sequence, given in zip(tokens, drawn):
+        for module, layer in layers.items():
+            layer.mask = given[module]
+        logits += g.logits_of(double, [sequence])
+    loss = g.mean_nll(logits, tokens)
+    loss.backward()
+    tensors = g.named("start", start) | {"loss": loss.detach()[None]}
+    if method == "vera":
+        layer = next(layer for layer in double.modules() if hasattr(layer, "vera_A"))
+        tensors |= {"vera_A": layer.vera_A["default"].float(), "vera_B": layer.vera_B["default"].float()}
+    gradient = {n: p.grad.clone() for n, p in trained(double).items() if p.grad is not None}
+    file = FOLDER / f"{method}-dropout.safetensors"
+    g.save(tensors | g.named("gradient", gradient), file)
+    return {"method": method, "dropout": RATE, "file": file.as_posix(), "loss": loss.item()}
+
+
 def main() -> None:
     os.chdir(Path(__file__).resolve().parent)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     g.transformers.logging.disable_progress_bar()
     shutil.rmtree(FOLDER, ignore_errors=True)
-    cases = [write(method) for method in CONFIGS]
+    cases = [write(method) for method in CONFIGS] + [write_dropout(method) for method in DROPOUT]
     files = sorted(FOLDER.iterdir())
     g.write_json(MANIFEST, {
         "command": "python generate_adapters.py",
