@@ -72,7 +72,7 @@ let package = Package(
       swiftSettings: settings),
     tests(of: "LinearAlgebra", [algorithms]),
     tests(of: "Weights", [collections]),
-    tests(of: "Adapters", ["Weights", "LinearAlgebra"]),
+    tests(of: "Adapters", ["Weights", "LinearAlgebra", collections]),
     tests(of: "Spectra", ["LinearAlgebra"]),
     tests(of: "Diagnosis"),
     tests(of: "Training", ["Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),

@@ -101,10 +101,15 @@ package enum TrainedAdaLoRA: TrainedMethod {
       "tfinal": own("adalora_final_steps", defaults.finalSteps), "deltaT": own("adalora_interval", defaults.interval),
       "beta1": .number(defaults.beta1), "beta2": .number(defaults.beta2),
       "orth_reg_weight": configuration["adalora_orthogonality"] ?? .number(defaults.orthogonality),
-      "total_step": .integer(
-        max(1, (configuration["steps"]?.int ?? 1) * (configuration["updates_per_rollout"]?.int ?? 1))),
+      "total_step": .integer(updates(of: configuration)),
       "bias": "none", "init_lora_weights": true, "target_modules": adapter.paths(),
     ]
+  }
+
+  /// Optimiser steps of the whole run, at least one. Supervised learning has no rollout to use again.
+  private static func updates(of configuration: JSONValue) -> Int {
+    let perStep = configuration["objective"]?.string == "sft" ? 1 : configuration["updates_per_rollout"]?.int ?? 1
+    return max(1, (configuration["steps"]?.int ?? 1) * perStep)
   }
 
   package static func adapting<S: TransformerScalar>(

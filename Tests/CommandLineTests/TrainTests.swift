@@ -177,7 +177,7 @@ import Weights
     #expect(rank.status == 64)
     #expect(
       rank.stderr
-        == "Error: expected a rank of at most 64, the smaller dimension of model.layers.0.self_attn.q_proj, found 65\n")
+        == "Error: expected a rank of at most 64, the largest that model.layers.0.self_attn.q_proj takes, found 65\n")
     let targets = try train("--targets", "qkv_proj", out: folder.path("run"))
     #expect(targets.status == 64)
     #expect(
@@ -206,7 +206,7 @@ import Weights
     (["--method", "ia3", "--dropout", "0.1"], "ia3 has no input to drop out: expected a dropout of 0"),
     (
       ["--method", "vera", "--rank", "100000"],
-      "expected a rank of at most 65536, the smaller dimension of model.layers.0.self_attn.q_proj, found 100000"
+      "expected a rank of at most 65536, the largest that model.layers.0.self_attn.q_proj takes, found 100000"
     ),
   ])
   func wishesThatDoNotFitTheMethod(arguments: [String], message: String) throws {

@@ -255,6 +255,6 @@ import Weights
         + "modular-sums:2, modular-sums:3, sum-sequences, sum-sequences:2, sum-sequences:3, found chess")
     #expect(
       message { $0.adapter.rank = 100 }
-        == "expected a rank of at most 64, the smaller dimension of model.layers.0.self_attn.q_proj, found 100")
+        == "expected a rank of at most 64, the largest that model.layers.0.self_attn.q_proj takes, found 100")
   }
 }

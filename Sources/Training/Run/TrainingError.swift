@@ -51,7 +51,7 @@ package enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible 
     case .noAllocation(let fixed, let steps):
       "expected steps between AdaLoRA's initial and final ones, found \(fixed) of these and \(steps) updates in all"
     case .rankTooLarge(let rank, let module, let maximum):
-      "expected a rank of at most \(maximum), the smaller dimension of \(module), found \(rank)"
+      "expected a rank of at most \(maximum), the largest that \(module) takes, found \(rank)"
     case .step(let method, let reason): "a step of \(method.rawValue) cannot be computed: \(reason)"
     case .start(let method, let reason): "the start of \(method.rawValue) cannot be computed: \(reason)"
     case .otherStart(let module):
