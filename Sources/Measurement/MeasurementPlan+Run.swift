@@ -57,7 +57,7 @@ extension MeasurementPlan {
     guard pieces.count == pieceCount else {
       throw Interrupted(progress: results.progress, journal: journal.path)
     }
-    let outcome = assemble(options, references: results, pieces: pieces)
+    let outcome = try assemble(options, references: results, pieces: pieces)
     try AnalysisFile.write(outcome.analysis, to: options.output)
     journal.remove()
     return outcome
@@ -119,16 +119,20 @@ extension MeasurementPlan {
 
   private func assemble(
     _ options: MeasurementOptions, references: MeasurementResults, pieces: [MeasurementPiece]
-  ) -> Outcome {
+  ) throws(FileError) -> Outcome {
+    let records =
+      try run.map { run throws(FileError) in try TrainingRecords(path: run.files + "/" + RunLayout.records) }
+      ?? TrainingRecords()
     let rows = pieces.sorted { ($0.step, $0.module) < ($1.step, $1.module) }.flatMap(\.rows)
-    let findings = Finding.findings(from: remarks + pieces.flatMap(\.remarks)) + Finding.zeroUpdates(in: rows)
     let origin = AnalysisOrigin(
       source: run?.path ?? options.source, base: run?.identity.base ?? options.base,
       createdBy: "spectroscope \(programVersion)", depth: depth.rawValue, coverage: coverage)
+    var analysis = Analysis(
+      origin: origin, rows: rows, noticed: Finding.findings(from: remarks + pieces.flatMap(\.remarks)),
+      setup: try setup(records: records), baseNorms: references.norms, baseValues: references.values)
+    analysis.findings = analysis.verdict(records: records).findings
     return Outcome(
-      analysis: Analysis(
-        origin: origin, rows: rows, findings: findings, baseNorms: references.norms,
-        baseValues: references.values),
+      analysis: analysis,
       damaged: damagedCheckpointCount + pieces.count(where: \.isDamaged))
   }
 }

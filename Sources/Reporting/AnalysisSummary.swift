@@ -70,7 +70,7 @@ package struct AnalysisSummary: Sendable {
       "out": .string(output), "source": .string(analysis.origin.source), "base": .string(analysis.origin.base),
       "depth": .string(analysis.origin.depth), "coverage": .string(analysis.origin.coverage),
       "delta": .string(shownDelta.rawValue), "steps": .array(steps),
-      "findings": AnalysisTable.findings(analysis).json,
+      "findings": AnalysisTable.findings(analysis.findings).json,
     ]
   }
 

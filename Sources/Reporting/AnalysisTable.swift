@@ -52,17 +52,20 @@ package struct AnalysisTable: Sendable {
   }
 
   /// `findings.csv`.
-  package static func findings(_ analysis: Analysis) -> AnalysisTable {
+  package static func findings(_ findings: [Finding]) -> AnalysisTable {
     AnalysisTable(
       name: "findings",
       columns: [
         "step", "code", "name", "severity", "module", "value", "threshold", "baseline", "p_value", "message",
+        "effect_size", "cause", "remedy",
       ],
-      rows: analysis.findings.map { finding in
+      rows: findings.map { finding in
         [
           finding.step.map(JSONValue.integer) ?? .null, .string(finding.code), .string(finding.name),
           .string(finding.severity.rawValue), finding.module.map(JSONValue.string) ?? .null, number(finding.value),
           number(finding.threshold), number(finding.baseline), number(finding.pValue), .string(finding.message),
+          number(finding.effectSize), finding.cause.map { .string($0.rawValue) } ?? .null,
+          finding.remedy.map(JSONValue.string) ?? .null,
         ]
       })
   }
@@ -71,7 +74,7 @@ package struct AnalysisTable: Sendable {
   package static func all(of analysis: Analysis, training: TrainingRecords?) -> [AnalysisTable] {
     let profiles = profiles(analysis)
     return [modules(analysis), singularValues(analysis)] + (profiles.rows.isEmpty ? [] : [profiles])
-      + (training.map { [Self.training($0)] } ?? []) + [findings(analysis)]
+      + (training.map { [Self.training($0)] } ?? []) + [findings(analysis.findings)]
   }
 
   private static func number(_ value: Double?, isCount: Bool = false) -> JSONValue {

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A table for the terminal: columns padded to their widest cell, numbers to the right.
 package struct TextTable: Sendable {
   package enum Alignment: Sendable { case left, right }
@@ -65,18 +63,5 @@ package struct TextTable: Sendable {
 
   private static func withoutTrailingBlanks(_ line: String) -> String {
     String(line.reversed().drop(while: { $0 == " " }).reversed())
-  }
-}
-
-extension Double {
-  /// The value to three significant digits, for the eye: 0.0123, 1.53e-05, 12.3.
-  package var brief: String {
-    guard isFinite else { return "–" }
-    guard self != 0 else { return "0" }
-    let scientific = String(format: "%.2e", self)
-    guard let exponent = scientific.split(separator: "e").last.flatMap({ Int($0) }), (-3...5).contains(exponent) else {
-      return scientific
-    }
-    return String(format: "%.*f", Swift.max(0, 2 - exponent), self)
   }
 }

@@ -30,7 +30,12 @@ package struct Analysis: Equatable, Sendable {
   package var origin: AnalysisOrigin
   /// At most one row for each step, module and delta.
   package var rows: [SpectrumRow]
+  /// By onset, as the verdict on the run has them.
   package var findings: [Finding]
+  /// Those of them that were noticed while the files were read, which nothing in this file can tell again.
+  package var noticed: [Finding]
+  /// How the run was set up.
+  package var setup: RunSetup
   /// ‖W₀‖_F by module.
   package var baseNorms: [String: Double]
   /// The singular values of W₀ by module, where they were computed.
@@ -38,11 +43,14 @@ package struct Analysis: Equatable, Sendable {
 
   package init(
     origin: AnalysisOrigin = AnalysisOrigin(), rows: [SpectrumRow] = [], findings: [Finding] = [],
-    baseNorms: [String: Double] = [:], baseValues: [String: [Double]] = [:]
+    noticed: [Finding] = [], setup: RunSetup = RunSetup(), baseNorms: [String: Double] = [:],
+    baseValues: [String: [Double]] = [:]
   ) {
     self.origin = origin
     self.rows = rows
     self.findings = findings
+    self.noticed = noticed
+    self.setup = setup
     self.baseNorms = baseNorms
     self.baseValues = baseValues
   }

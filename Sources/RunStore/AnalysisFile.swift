@@ -17,6 +17,8 @@ import Weights
 ///     /analysis/profiles/<delta>/<side>  [T, M, 11] energy by bins of W₀'s components, the last one the null space
 ///     /analysis/profiles/<delta>/<side>_null  what chance gives for it
 ///     /findings                      JSON text
+///     /noticed                       JSON text: those of the findings that reading the files made; no dataset in older files
+///     /setup                         JSON text: how the run was set up; likewise
 ///
 /// A delta without rows has no group. `rows` has a value exactly where there is a row.
 package enum AnalysisFile {

@@ -44,6 +44,10 @@ struct AnalysisReader {
     analysis.rows.sort { ($0.step, place[$0.module]!, $0.delta) < ($1.step, place[$1.module]!, $1.delta) }
     if try group.contains("base") { try readBaseNorms(in: try group.group("base")) }
     analysis.findings = try FindingsJSON.findings(in: try root.dataset("findings"))
+    // Files of earlier versions hold nothing but what reading made.
+    analysis.noticed =
+      try root.contains("noticed") ? FindingsJSON.findings(in: try root.dataset("noticed")) : analysis.findings
+    if try root.contains("setup") { analysis.setup = try SetupJSON.setup(in: try root.dataset("setup")) }
   }
 
   /// Labels stand for rows, so each may occur only once.

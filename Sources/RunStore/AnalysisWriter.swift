@@ -90,7 +90,10 @@ struct AnalysisWriter {
     if analysis.rows.contains(where: { !$0.profile.isEmpty }) {
       try writeProfiles(in: try group.createGroup("profiles"), scales: scales)
     }
-    try root.write(text: try FindingsJSON.text(of: analysis.findings, path: root.location.path), named: "findings")
+    let path = root.location.path
+    try root.write(text: try FindingsJSON.text(of: analysis.findings, path: path), named: "findings")
+    try root.write(text: try FindingsJSON.text(of: analysis.noticed, path: path), named: "noticed")
+    try root.write(text: try SetupJSON.text(of: analysis.setup, path: path), named: "setup")
   }
 
   private func writeOrigin(to group: borrowing HDF5Group) throws(FileError) {

@@ -59,6 +59,8 @@ private struct Record: Codable {
     case step, code, name, severity, module, value, threshold, baseline
     case pValue = "p_value"
     case message
+    case effectSize = "effect_size"
+    case cause, remedy
   }
 
   init(_ finding: Finding) {
@@ -77,7 +79,10 @@ private struct Record: Codable {
       threshold: try fields.decodeIfPresent(Double.self, forKey: .threshold),
       baseline: try fields.decodeIfPresent(Double.self, forKey: .baseline),
       pValue: try fields.decodeIfPresent(Double.self, forKey: .pValue),
-      message: try fields.decode(String.self, forKey: .message))
+      effectSize: try fields.decodeIfPresent(Double.self, forKey: .effectSize),
+      cause: try fields.decodeIfPresent(Cause.self, forKey: .cause),
+      message: try fields.decode(String.self, forKey: .message),
+      remedy: try fields.decodeIfPresent(String.self, forKey: .remedy))
   }
 
   /// `encode` with an optional writes null, where `encodeIfPresent` would leave the key out.
@@ -93,6 +98,9 @@ private struct Record: Codable {
     try fields.encode(present(finding.baseline), forKey: .baseline)
     try fields.encode(present(finding.pValue), forKey: .pValue)
     try fields.encode(finding.message, forKey: .message)
+    try fields.encode(present(finding.effectSize), forKey: .effectSize)
+    try fields.encode(finding.cause, forKey: .cause)
+    try fields.encode(finding.remedy, forKey: .remedy)
   }
 
   private func present(_ value: Double?) -> Double? {

@@ -1,0 +1,39 @@
+/// The runs that bounds were taken from, and whether another run is of their kind.
+enum CalibratedRange {
+  /// The smaller side of the largest weight, of the laboratory's models.
+  static let orders = 32...128
+  /// Steps from one measurement to the next.
+  static let spacings = 1...10
+  static let ranks = 1...16
+
+  /// What takes `run` out of the range; nil inside.
+  static func gap(of run: RunEvidence, spacing: Int) -> Gap? {
+    if let order = run.largestOrder, !orders.contains(order) {
+      return Gap(
+        .calibration,
+        "bounds of velocity are calibrated on models of width \(orders.lowerBound) to \(orders.upperBound), and this one has "
+          + "\(order)")
+    }
+    if run.setup.isSupervised {
+      return Gap(
+        .calibration, "bounds of velocity are calibrated on reinforcement learning, and this run is supervised")
+    }
+    if !spacings.contains(spacing) {
+      return Gap(
+        .calibration,
+        "bounds of velocity are calibrated on checkpoints at most \(spacings.upperBound) steps apart, and here it is \(spacing)"
+      )
+    }
+    if let rank = run.setup.rank, !ranks.contains(rank), run.method != "vera" {
+      return Gap(
+        .calibration,
+        "bounds of velocity are calibrated on ranks of \(ranks.lowerBound) to \(ranks.upperBound), and this one is \(rank)"
+      )
+    }
+    return nil
+  }
+
+  static func methodGap(_ method: String) -> Gap {
+    Gap(.calibration, "bounds of velocity are not calibrated for \(method.isEmpty ? "an unknown method" : method)")
+  }
+}

@@ -1,0 +1,96 @@
+import Spectra
+
+/// How fast healthy runs of each method move, and what follows for one that is faster.
+///
+/// The calibration's statistic is the largest velocity of a whole run, before its onset if it collapsed. So holding the largest velocity so
+/// far against it at every checkpoint inflates nothing: it can only grow to what the whole run's would be.
+struct VelocityBounds: Sendable {
+  /// Of one method at one spacing of checkpoints.
+  struct Bound: Sendable {
+    var method: String
+    /// The largest of the healthy runs.
+    var healthy: Double
+    /// The smallest of the collapsed runs that were seen coming; nil where none collapsed.
+    var collapsed: Double?
+    /// How many of each.
+    var healthyRuns: Int
+    var collapsedRuns: Int
+    /// The smallest and largest learning rate among them.
+    var rates: ClosedRange<Double>
+
+    /// In the middle between the two, in logarithms; where none collapsed, twice the largest healthy one.
+    var value: Double {
+      guard let collapsed, collapsed > healthy else { return 2 * healthy }
+      return (healthy * collapsed).squareRoot()
+    }
+  }
+
+  /// What an alert is made of.
+  struct Excess {
+    var step: Int
+    var module: String?
+    var value: Double
+    var bound: Double
+    var healthy: Double
+    var pValue: Double
+  }
+
+  /// By the number of steps from one measurement to the next.
+  let bySpacing: [Int: [Bound]]
+  /// The healthy runs' largest velocities ÷ their bound, of all methods, ascending.
+  let healthyRatios: [Double]
+  /// How often the bounds err on runs that they were not taken from.
+  let errors: HeldOutErrors
+
+  /// Counts on runs of other seeds than the calibration's.
+  struct HeldOutErrors: Sendable {
+    var falseAlarms: Int
+    var healthyRuns: Int
+    var misses: Int
+    var collapsedRuns: Int
+  }
+
+  /// The chance that a healthy run's largest velocity is so many times its bound: the share of the calibration's healthy runs, this
+  /// one counted among them (a conformal p-value, valid if the run is one of their kind).
+  func pValue(ratio: Double) -> Double {
+    let beyond = healthyRatios.count { $0 >= ratio }
+    return Double(beyond + 1) / Double(healthyRatios.count + 1)
+  }
+
+  /// The bound for a method at a spacing: that of the largest calibrated spacing that is not larger, which is never too low, as a mean
+  /// over more steps is no larger.
+  func bound(method: String, spacing: Int) -> Bound? {
+    guard let known = bySpacing.keys.filter({ $0 <= spacing }).max() else { return nil }
+    return bySpacing[known]!.first { $0.method == method }
+  }
+
+  var thresholds: [FindingPage.Threshold] {
+    bySpacing[1]!.map { bound in
+      .provisional(
+        "\(bound.method), a step", bound.value.brief,
+        falseAlarms: "\(errors.falseAlarms) of \(errors.healthyRuns) healthy runs of other seeds, all methods",
+        misses: "\(errors.misses) of \(errors.collapsedRuns) collapsed ones, before their onset")
+    }
+  }
+
+  /// The first step at which a velocity is beyond its bound, or why that cannot be said.
+  func judge(
+    _ run: RunEvidence, _ velocity: Series, _ metric: Metric, _ finding: (Excess) -> Finding
+  ) -> Judgement {
+    guard !velocity.isEmpty, let spacing = run.velocitySpacing else { return Judgement() }
+    if let gap = CalibratedRange.gap(of: run, spacing: spacing) { return Judgement(gaps: [gap]) }
+    guard let bound = bound(method: run.method, spacing: spacing) else {
+      return Judgement(gaps: [CalibratedRange.methodGap(run.method)])
+    }
+    guard let first = velocity.points.first(where: { $0.value > bound.value }) else { return Judgement() }
+    let fastest = run.modules.compactMap { module -> (String, Double)? in
+      run.series(metric, .previous, of: module).points.first { $0.step >= first.step }.map { (module, $0.value) }
+    }.max { $0.1 < $1.1 }
+    return Judgement([
+      finding(
+        Excess(
+          step: first.step, module: fastest?.0, value: first.value, bound: bound.value, healthy: bound.healthy,
+          pValue: pValue(ratio: first.value / bound.value)))
+    ])
+  }
+}

@@ -1,0 +1,35 @@
+/// The reward has lost half of what it had.
+enum RewardCollapsed: FindingKind {
+  /// Records in a row.
+  static let stretch = 3
+  static let share = 0.5
+
+  static let page = FindingPage(
+    "SP401", "reward-collapsed", .alert,
+    meaning:
+      "The mean reward of the last five records lies below half of its peak, three times in a row, by more than its noise.",
+    harm: "What was learned is gone. Once every group fails there is no gradient left to come back with.",
+    evidence: "The peak, the mean now, and the chance of such a fall from the noise of records.",
+    thresholds: [
+      .provisional(
+        "fall ÷ peak", "½, 3 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourBounds.collapseErrors,
+        misses: "none that ends collapsed")
+    ],
+    source: "The laboratory's rule for a collapsed run, read forwards.")
+
+  static func remedy(for setup: RunSetup) -> String {
+    "Stop; go back to the last healthy checkpoint. " + StepSizeRemedy.text(for: setup)
+  }
+
+  static func judge(_ run: RunEvidence) -> Judgement {
+    let reward = run.timeline["reward"]
+    guard !reward.isEmpty else { return Judgement() }
+    guard let (first, last, p) = FallFromPeak(reward).stretch(of: stretch, fallenBy: share) else { return Judgement() }
+    return Judgement([
+      finding(
+        in: run, step: first.step, value: last.mean, threshold: (1 - share) * last.peak, baseline: last.peak, pValue: p,
+        effectSize: last.share,
+        "the reward fell from \(last.peak.brief) to \(last.mean.brief) by step \(last.step)")
+    ])
+  }
+}

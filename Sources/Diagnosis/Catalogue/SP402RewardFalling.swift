@@ -1,0 +1,36 @@
+/// The reward lies well below its peak, and stays there.
+enum RewardFalling: FindingKind {
+  /// Records in a row.
+  static let stretch = 8
+  static let share = 0.2
+
+  static let page = FindingPage(
+    "SP402", "reward-falling", .warning,
+    meaning:
+      "The mean reward of the last five records has been a fifth or more below its peak for eight records, by more than its noise.",
+    harm: "It may recover; together with a spectral warning it is a collapse under way.",
+    evidence: "The peak, the mean now, and the chance of such a fall from the noise of records.",
+    thresholds: [
+      .provisional(
+        "fall ÷ peak", "1/5, 8 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourBounds.fallErrors,
+        misses: "collapses faster than 8 records, which are reward-collapsed at once")
+    ],
+    source:
+      "Behavioural confirmation as the evidence on published collapses suggests it: PiSSA's took 100 steps and more.")
+
+  static func remedy(for setup: RunSetup) -> String {
+    "Look at the weights: if velocity is high, lower the rate; if a task or reward changed, that is the reason."
+  }
+
+  static func judge(_ run: RunEvidence) -> Judgement {
+    let reward = run.timeline["reward"]
+    guard let (first, last, p) = FallFromPeak(reward).stretch(of: stretch, fallenBy: share) else { return Judgement() }
+    return Judgement([
+      finding(
+        in: run, step: first.step, value: last.mean, threshold: (1 - share) * last.peak, baseline: last.peak, pValue: p,
+        effectSize: last.share,
+        "the reward has been \((100 * share).brief) % or more below its peak of \(last.peak.brief) since step \(first.step), at "
+          + "\(last.mean.brief) by step \(last.step)")
+    ])
+  }
+}

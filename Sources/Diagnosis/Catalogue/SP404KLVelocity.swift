@@ -1,0 +1,34 @@
+/// The policy moves away from the reference faster than in any healthy run.
+enum KLVelocity: FindingKind {
+  static let page = FindingPage(
+    "SP404", "kl-velocity", .alert, cause: .stepSize,
+    meaning:
+      "The KL divergence to the reference grows faster than in any healthy laboratory run, in the median of the last five steps.",
+    harm: "It is the velocity of the policy, and as early a sign as that of the weights.",
+    evidence: "The median increment of KL a step over the last five, in nats a token.",
+    thresholds: [
+      .provisional(
+        "median increment of five steps, nats a token", BehaviourBounds.klVelocity.brief,
+        falseAlarms: BehaviourBounds.klVelocityErrors,
+        misses: BehaviourBounds.klVelocityMisses)
+    ],
+    source: "notebooks-data/laboratory; a median because a single estimate of KL has a heavy tail.")
+
+  static func remedy(for setup: RunSetup) -> String { StepSizeRemedy.text(for: setup) }
+
+  static func judge(_ run: RunEvidence) -> Judgement {
+    let increments = run.timeline["kl_increment"]
+    guard !increments.isEmpty else { return Judgement() }
+    if let gap = CalibratedRange.gap(of: run, spacing: 1) { return Judgement(gaps: [gap]) }
+    let medians = increments.trailing(5) { Diagnosis.median($0)! }
+    guard let first = medians.points.first(where: { $0.value > BehaviourBounds.klVelocity }) else { return Judgement() }
+    return Judgement([
+      finding(
+        in: run, step: first.step, value: first.value, threshold: BehaviourBounds.klVelocity,
+        pValue: BehaviourBounds.leastPValue,
+        effectSize: first.value / BehaviourBounds.klVelocity,
+        "the policy's KL grows by \(first.value.brief) nats a token and step, where healthy runs stay below "
+          + "\(BehaviourBounds.klVelocity.brief)")
+    ])
+  }
+}

@@ -1,0 +1,37 @@
+/// The policy grows less certain.
+enum EntropyRising: FindingKind {
+  static let page = FindingPage(
+    "SP406", "entropy-rising", .warning,
+    meaning: "The policy's entropy has risen well above its own lowest value: healthy runs grow more certain.",
+    harm: "Most collapses come with a rise of entropy, not with a fall: the policy becomes noise.",
+    evidence: "The median of the last five steps, and the lowest such median before.",
+    thresholds: [
+      .provisional(
+        "rise over own lowest, nats a token", BehaviourBounds.entropyRise.brief,
+        falseAlarms: BehaviourBounds.entropyErrors,
+        misses: "collapses in which the policy becomes certain of something wrong")
+    ],
+    source: "notebooks-data/laboratory; contrary to what entropy-collapse detectors look for.")
+
+  static func remedy(for setup: RunSetup) -> String {
+    "Look at velocity and KL. An entropy bonus, a temperature above 1 or a clip that is too high on one side also raise it."
+  }
+
+  static func judge(_ run: RunEvidence) -> Judgement {
+    let medians = run.timeline["entropy"].trailing(5) { Diagnosis.median($0)! }
+    var lowest = Double.infinity
+    for point in medians.points {
+      if point.value > lowest + BehaviourBounds.entropyRise {
+        return Judgement([
+          finding(
+            in: run, step: point.step, value: point.value, threshold: lowest + BehaviourBounds.entropyRise,
+            baseline: lowest,
+            effectSize: (point.value - lowest) / BehaviourBounds.entropyRise,
+            "the policy's entropy has risen from \(lowest.brief) to \(point.value.brief) nats a token")
+        ])
+      }
+      lowest = min(lowest, point.value)
+    }
+    return Judgement()
+  }
+}

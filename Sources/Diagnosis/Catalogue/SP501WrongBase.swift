@@ -1,0 +1,54 @@
+import Spectra
+
+/// An SVD-initialised adapter that does not belong to the base that it is held against.
+enum WrongBase: FindingKind {
+  /// How many times later stretches the first one may move.
+  static let leastRatio = 10.0
+
+  static let page = FindingPage(
+    "SP501", "wrong-base", .alert, cause: .loadMismatch,
+    meaning:
+      "The adapter began as a part of a base (PiSSA, MiLoRA), and it is no part of this one: this is another base, or the residual "
+      + "that is left when the part is taken out.",
+    harm:
+      "Such a model is broken before any training: in the laboratory a healthy PiSSA of accuracy 0.91 gives 0.005 on the original base. "
+      + "It looks like a collapse and is none.",
+    evidence:
+      "How much of the base the start explains, or how many times an ordinary step the first stretch would have been.",
+    thresholds: [
+      .derived(
+        "energy of W₀ that remains when the start is taken out, above what the exact decomposition leaves, ÷ ‖W₀‖²",
+        "1e-3",
+        falseAlarms: "none: rounding to bf16 makes 4e-6",
+        misses: "bases that differ outside the leading directions alone"),
+      .provisional(
+        "velocity of the first stretch ÷ median of later ones, where the start was computed again", "10",
+        falseAlarms: "none of the laboratory's runs",
+        misses: "bases that are nearly the same"),
+    ],
+    source:
+      "The residual construction (Meng et al. 2024, section 3.1); notebooks-data/laboratory on the reload artefact.")
+
+  static func remedy(for setup: RunSetup) -> String {
+    "Pass the base that training started from with --base. For PiSSA over a stored residual base, that residual is the base of the adapter as a "
+      + "plain LoRA; to evaluate, convert with `--plain` or load over exactly the residual."
+  }
+
+  /// A start that was computed again from the wrong base makes the first stretch look like a leap.
+  static func judge(_ run: RunEvidence) -> Judgement {
+    guard run.reading.contains(where: { $0.code == StartIsRecomputed.page.code }) else { return Judgement() }
+    let velocity = run.total(.updateVelocity, .previous).points.filter { $0.value > 0 }
+    guard velocity.count >= 3, let usual = Diagnosis.median(velocity.dropFirst().map(\.value)) else {
+      return Judgement()
+    }
+    let ratio = velocity[0].value / usual
+    guard ratio >= leastRatio else { return Judgement() }
+    return Judgement([
+      finding(
+        in: run, step: velocity[0].step, value: velocity[0].value, threshold: leastRatio * usual, baseline: usual,
+        effectSize: ratio,
+        "held against a start computed from this base, the run would have moved \(ratio.brief) times as fast up to step "
+          + "\(velocity[0].step) as ever after: the adapter did not begin in this base")
+    ])
+  }
+}

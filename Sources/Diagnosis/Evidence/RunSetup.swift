@@ -1,0 +1,41 @@
+/// What is known of how a run was set up. What is not known is nil.
+package struct RunSetup: Equatable, Sendable, Codable {
+  /// Who trained, as far as it decides what a number of the log means.
+  package enum Trainer: String, Sendable, Codable {
+    /// The training core of this program.
+    case own
+    /// Another one, whose checkpoints are adapters of PEFT or weights.
+    case other
+  }
+
+  package var trainer = Trainer.other
+  /// The contract's name of the method.
+  package var method = ""
+  package var rank: Int?
+  package var alpha: Double?
+  /// `init_lora_weights` as it is written.
+  package var start: String?
+  /// Of the method `svd`: the singular directions that its factors begin in.
+  package var directions: String?
+  /// The highest learning rate of the run.
+  package var learningRate: Double?
+  package var dropout: Double?
+  /// The type of the base's weights, such as `BF16`.
+  package var baseFormat: String?
+  /// `grpo`, `sft`, …
+  package var objective: String?
+  package var klCoefficient: Double?
+  /// Completions that a step's mean reward is of.
+  package var completions: Int?
+  package var maximumGradientNorm: Double?
+  package var warmupSteps: Int?
+  /// True where the adapter of step 0 is at hand.
+  package var hasInitial: Bool?
+  /// True where the base was changed by −s·B₀·A₀ at the start.
+  package var subtractsStart: Bool?
+
+  package init() {}
+
+  /// True for supervised learning, as far as is known.
+  package var isSupervised: Bool { objective == "sft" }
+}

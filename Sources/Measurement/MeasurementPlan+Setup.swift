@@ -1,0 +1,46 @@
+import Adapters
+import Diagnosis
+import OrderedCollections
+import RunStore
+import Weights
+
+extension MeasurementPlan {
+  /// How the run was set up, as far as its files tell.
+  func setup(records: TrainingRecords) throws(FileError) -> RunSetup {
+    var setup = RunSetup()
+    setup.method = method.rawValue
+    setup.hasInitial = initial != nil
+    setup.subtractsStart = checkpoints.contains(where: \.hasResidualBase)
+    setup.baseFormat = try modules.first.map { module throws(FileError) in
+      try base.entry(module.match.tensor).elementType.rawValue
+    }
+    let stored = checkpoints.last { $0.adapter.place != initial?.place } ?? checkpoints.last!
+    let configuration = stored.adapter.configuration
+    setup.start = configuration.startName
+    setup.rank = modules.compactMap { $0.appearances.last?.module.configuredRank }.max()
+    setup.alpha = configuration.hasAlpha ? configuration.alpha : nil
+    setup.learningRate = records.records.compactMap { $0.values["learning_rate"] ?? nil }.max()
+    if let run { setup.take(run.identity) }
+    return setup
+  }
+}
+
+extension RunSetup {
+  /// Takes what a run of our own has recorded.
+  fileprivate mutating func take(_ identity: RunIdentity) {
+    let configuration = identity.configuration
+    func number(_ name: String) -> Double? { configuration[name]?.double }
+    trainer = .own
+    (rank, alpha) = (identity.rank ?? rank, identity.alpha ?? alpha)
+    learningRate = number("learning_rate") ?? learningRate
+    dropout = number("dropout") ?? dropout
+    objective = configuration["objective"]?.string
+    klCoefficient = number("kl_coefficient")
+    maximumGradientNorm = number("maximum_gradient_norm")
+    if method == AdapterMethod.svd.rawValue { directions = configuration["directions"]?.string }
+    warmupSteps = configuration["warmup_steps"]?.int
+    if let prompts = configuration["prompts"]?.int, let size = configuration["group_size"]?.int {
+      completions = prompts * size
+    }
+  }
+}

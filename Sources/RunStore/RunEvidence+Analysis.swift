@@ -1,0 +1,33 @@
+import Diagnosis
+import OrderedCollections
+
+extension RunEvidence {
+  /// What rules see of an analysed run.
+  ///
+  /// - Parameter records: what training recorded, joined with the spectra on the step axis.
+  package init(_ analysis: Analysis, records: TrainingRecords?) {
+    self.init(
+      rows: analysis.rows, reading: analysis.noticed, timeline: Timeline(records ?? TrainingRecords()),
+      setup: analysis.setup, baseNorms: analysis.baseNorms)
+  }
+}
+
+extension Timeline {
+  /// What training recorded, but for numbers of single modules.
+  package init(_ records: TrainingRecords) {
+    self.init(
+      records.records.map { record in
+        Record(
+          step: record.step,
+          values: Dictionary(
+            uniqueKeysWithValues: record.values.compactMap { name, value in
+              value.map { (name, $0) }
+            }))
+      })
+  }
+}
+
+extension Analysis {
+  /// The verdict on the run, with rules as they are now.
+  package func verdict(records: TrainingRecords?) -> Verdict { Verdict(on: RunEvidence(self, records: records)) }
+}
