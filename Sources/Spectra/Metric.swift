@@ -71,6 +71,7 @@ package enum Metric: String, CaseIterable, Sendable, Codable {
   case updateVelocity = "update_velocity"
   case shiftVelocity = "shift_velocity"
   case rotationVelocity = "rotation_velocity"
+  case unitStep = "unit_step"
 
   /// Counts are written without a fraction.
   package var isCount: Bool {
