@@ -153,8 +153,24 @@ package enum StoredAdaLoRA: StoredMethod {
   package static func weight(
     of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
   ) throws(FileError) -> any StoredWeight {
-    let b = try folder.matrix("lora_B", of: module).scalingColumns(by: try folder.values("lora_E", of: module))
-    return LoRAFactors(
-      b: b, a: try folder.matrix("lora_A", of: module), scaling: module.scaling!, format: module.format)
+    let (b, e) = (try folder.matrix("lora_B", of: module), try folder.values("lora_E", of: module))
+    var factors = LoRAFactors(
+      b: b.scalingColumns(by: e), a: try folder.matrix("lora_A", of: module), scaling: module.scaling!,
+      format: module.format)
+    factors.unscaledStepNorm = try? unscaledStepNorm(b: b, e: e, a: factors.a)
+    return factors
+  }
+
+  /// √(m·ΣE_k²‖a_k‖² + n·ΣE_k²‖b_k‖² + Σ‖a_k‖²‖b_k‖²): at the start, where E = 0, the last term alone. PEFT leaves ρ trainable, too; what
+  /// that moves is left out.
+  static func unscaledStepNorm(
+    b: Matrix<Double>, e: [Double], a: Matrix<Double>
+  ) throws(LinearAlgebraError) -> Double {
+    let (aNorms, bNorms) = (try a.scaledRowNorms(), try b.columnNorms())
+    return euclideanNorm([
+      Double(b.rows).squareRoot() * euclideanNorm(zip(e, aNorms).map { $0 * $1 }),
+      Double(a.columns).squareRoot() * euclideanNorm(zip(e, bNorms).map { $0 * $1 }),
+      euclideanNorm(zip(aNorms, bNorms).map { $0 * $1 }),
+    ])
   }
 }

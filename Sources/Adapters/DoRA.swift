@@ -178,6 +178,20 @@ package struct DoRAWeight: StoredWeight {
     ]
   }
 
+  /// √(s²·‖g‖²·‖A‖_F² + n·s²·Σ_k‖g ∘ b_k‖² + Σᵢ(‖Vᵢ‖/cᵢ)²): A's and B's as LoRA's with the gains on the left, and one unit row for each
+  /// magnitude. c is detached, so that A and B move V alone.
+  package func stepNorm(over base: any PretrainedWeight) throws -> Double? {
+    let v = try base.matrix() + direction.dense()
+    let g = try gains(over: v)
+    let moved = try v.scaledRowNorms().count { $0 > 0 }
+    let s = abs(factors.scaling)
+    return euclideanNorm([
+      s * euclideanNorm(g) * (try factors.a.frobeniusNorm()),
+      s * Double(v.columns).squareRoot() * (try factors.b.scalingRows(by: g).frobeniusNorm()),
+      Double(moved).squareRoot(),
+    ])
+  }
+
   /// Row i of W_eff has the norm mᵢ.
   private func dense(_ change: Matrix<Double>) -> ModuleUpdate.Content {
     .dense(change, laterNorm: euclideanNorm(magnitude))

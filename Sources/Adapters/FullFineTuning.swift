@@ -83,6 +83,11 @@ package struct WholeWeight: StoredWeight {
     let before = try earlier.format.rmsRounding * earlier.matrix.frobeniusNorm()
     return try .whole(from: earlier.matrix, to: matrix, roundings: [rounding, before])
   }
+
+  /// √(m·n), whatever the weight is.
+  package func stepNorm(over base: any PretrainedWeight) throws -> Double? {
+    StepLaw.entries(rows: matrix.rows, columns: matrix.columns)
+  }
 }
 
 // MARK: - On disk

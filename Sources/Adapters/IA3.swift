@@ -148,6 +148,9 @@ struct TrainedGains: StoredWeight {
       roundingNorm: euclideanNorm(roundings), reach: scalesRows ? .rowScaling : .columnScaling)
   }
 
+  /// ‖W₀‖_F, wherever the gains are: each one moves its row or column by itself.
+  func stepNorm(over base: any PretrainedWeight) throws -> Double? { try base.matrix().frobeniusNorm() }
+
   private func scaled(_ weight: Matrix<Double>, by gains: [Double]) -> Matrix<Double> {
     scalesRows ? weight.scalingRows(by: gains) : weight.scalingColumns(by: gains)
   }

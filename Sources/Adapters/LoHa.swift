@@ -31,15 +31,26 @@ package enum StoredLoHa: StoredMethod {
   package static func weight(
     of module: AdapterFolder.Module, at match: ModuleMatcher.Match, in folder: AdapterFolder
   ) throws(FileError) -> any StoredWeight {
-    let left = columnProducts(
-      try folder.matrix("hada_w1_a", of: module), try folder.matrix("hada_w2_a", of: module))
-    let right = columnProducts(
-      try folder.matrix("hada_w1_b", of: module).transposedCopy(),
-      try folder.matrix("hada_w2_b", of: module).transposedCopy())
+    let first = (a: try folder.matrix("hada_w1_a", of: module), b: try folder.matrix("hada_w1_b", of: module))
+    let second = (a: try folder.matrix("hada_w2_a", of: module), b: try folder.matrix("hada_w2_b", of: module))
+    let left = columnProducts(first.a, second.a)
+    let right = columnProducts(first.b.transposedCopy(), second.b.transposedCopy())
     var factors = LoRAFactors(b: left, a: right.transposedCopy(), scaling: module.scaling!, format: module.format)
     // Every term is made of four stored vectors.
     factors.sensitivity = 2 * factors.finiteTermsNorm()
+    factors.unscaledStepNorm = (try? moved(first, along: second) + moved(second, along: first)).map(euclideanNorm)
     return factors
+  }
+
+  /// The norms of what moving W₁ₐ and W₁ᵦ moves in (W₁ₐ·W₁ᵦ) ∘ W₂: entry (i, j) of W₂ times the norm of column j of W₁ᵦ, and of row i
+  /// of W₁ₐ.
+  private static func moved(
+    _ pair: (a: Matrix<Double>, b: Matrix<Double>), along other: (a: Matrix<Double>, b: Matrix<Double>)
+  ) throws(LinearAlgebraError) -> [Double] {
+    [
+      productNorm(other.a, other.b.scalingColumns(by: try pair.b.columnNorms())),
+      productNorm(other.a.scalingRows(by: try pair.a.scaledRowNorms()), other.b),
+    ]
   }
 
   /// The products, entry by entry, of every column of `a` with every column of `b`.

@@ -49,6 +49,7 @@ package enum StoredLoKr: StoredMethod {
       b: kronecker(first.left, second.left), a: kronecker(first.right, second.right), scaling: module.scaling!,
       format: module.format)
     factors.sensitivity = euclideanNorm([first.sensitivity * second.norm, first.norm * second.sensitivity])
+    factors.unscaledStepNorm = euclideanNorm([first.stepNorm * second.norm, first.norm * second.stepNorm])
     return factors
   }
 
@@ -59,6 +60,8 @@ package enum StoredLoKr: StoredMethod {
     let norm: Double
     /// `LoRAFactors.sensitivity` of this side.
     let sensitivity: Double
+    /// ‖J‖_F of `StepLaw` for this side.
+    let stepNorm: Double
 
     init(_ name: String, of module: AdapterFolder.Module, in folder: AdapterFolder) throws(FileError) {
       if module.tensors[name] != nil {
@@ -67,12 +70,14 @@ package enum StoredLoKr: StoredMethod {
         (left, right) = isWide ? (.identity(whole.rows), whole) : (whole, .identity(whole.columns))
         norm = euclideanNorm(whole.elements)
         sensitivity = norm
+        stepNorm = StepLaw.entries(rows: whole.rows, columns: whole.columns)
       } else {
         left = try folder.matrix(name + "_a", of: module)
         right = try folder.matrix(name + "_b", of: module)
         norm = euclideanNorm(product(left, right).elements)
         let pair = LoRAFactors(b: left, a: right, scaling: 1, format: module.format)
         sensitivity = 2.0.squareRoot() * pair.finiteTermsNorm()
+        stepNorm = (try? pair.stepNorm()) ?? .nan
       }
     }
   }

@@ -42,6 +42,8 @@ package struct LoRAFactors: Equatable, Sendable {
   /// √(Σ of the squared norms of what moving every stored number by itself, alone, moves in B·A); nil where B and A are what is stored,
   /// so that it is √(2·Σᵢ‖bᵢ‖²‖aᵢ‖²).
   package var sensitivity: Double?
+  /// ‖J‖_F of `StepLaw` for B·A, without the scaling; nil where B and A are themselves what is trained.
+  package var unscaledStepNorm: Double?
 
   package init(b: Matrix<Double>, a: Matrix<Double>, scaling: Double, format: FloatFormat) {
     precondition(b.columns == a.rows, "B has a column for each row of A")
@@ -100,6 +102,21 @@ extension LoRAFactors: StoredWeight {
   ) throws -> ModuleUpdate? {
     guard let earlier else { return try .sincePretraining(self, start: .pretrained) }
     return try (earlier as? LoRAFactors).map { earlier throws in try .between(earlier, self) }
+  }
+
+  package func stepNorm(over base: any PretrainedWeight) throws -> Double? { try stepNorm() }
+
+  /// |s|·√(m·‖A‖_F² + n·‖B‖_F²), or what the method has said of its own numbers.
+  ///
+  /// At LoRA's start B = 0 and E‖A‖_F² = r/3, so that it is s·√(m·r/3); at PiSSA's and MiLoRA's s·√((m + n)·Σσ/s) over the singular
+  /// values that moved into the factors.
+  ///
+  /// - Parameter rateRatio: how many times as fast as A B learns.
+  package func stepNorm(rateRatio: Double = 1) throws(LinearAlgebraError) -> Double {
+    if let unscaledStepNorm { return abs(scaling) * unscaledStepNorm }
+    return StepLaw.factors(
+      rows: b.rows, columns: a.columns, scaling: scaling, aNorm: try a.frobeniusNorm(), bNorm: try b.frobeniusNorm(),
+      rateRatio: rateRatio)
   }
 }
 

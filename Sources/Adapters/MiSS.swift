@@ -159,6 +159,8 @@ extension StoredMiSS {
     factors.reach = .frozenRows(t)
     // T is exact.
     factors.sensitivity = factors.finiteTermsNorm()
+    // Every entry of the weight belongs to one number of D, however often D is copied.
+    factors.unscaledStepNorm = StepLaw.entries(rows: b.rows, columns: columns)
     return factors
   }
 }
@@ -183,6 +185,18 @@ struct MiSSBlocks: StoredWeight {
     }
     return ModuleUpdate(
       content: .dense(change, laterNorm: try (weight + now).frobeniusNorm()), roundingNorm: euclideanNorm(roundings))
+  }
+
+  /// √(r·Σ‖W_block + I‖_F²): moving an entry of D adds a column of W_block + I to one of r columns, in every block of its row.
+  func stepNorm(over base: any PretrainedWeight) throws -> Double? {
+    let weight = try base.matrix()
+    var parts: [Double] = []
+    for top in stride(from: 0, to: weight.rows, by: size) {
+      for left in stride(from: 0, to: weight.columns, by: size) {
+        parts.append(try shifted(weight, top, left).frobeniusNorm())
+      }
+    }
+    return Double(size).squareRoot() * euclideanNorm(parts)
   }
 
   /// (W + I)·D, block by block: I stands for the identity in every block.

@@ -83,6 +83,11 @@ struct TrainedNorm: StoredWeight {
       roundingNorm: euclideanNorm(roundings), reach: .columnScaling)
   }
 
+  /// ‖W‖_F of the weight without the norm's gains, wherever these are: each one moves its column by itself.
+  func stepNorm(over base: any PretrainedWeight) throws -> Double? {
+    try base.weightBehindNorm().weight.frobeniusNorm()
+  }
+
   /// The rms norm of what rounding γ as it is stored does to W·diag(offset + γ).
   private func roundingNorm(over weight: Matrix<Double>) throws(LinearAlgebraError) -> Double {
     format.rmsRounding * (try weight.scalingColumns(by: gains).frobeniusNorm())

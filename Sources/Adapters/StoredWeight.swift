@@ -10,9 +10,15 @@ package protocol StoredWeight: Sendable {
   func parts(
     from earlier: (any StoredWeight)?, over base: any PretrainedWeight
   ) throws -> [(part: UpdatePart, update: ModuleUpdate)]
+
+  /// ‖J‖_F of `StepLaw` over the numbers that are trained, at their values here: what a step of Adam at a learning rate of 1 moves the
+  /// weight by. Nil where the method has no such law.
+  func stepNorm(over base: any PretrainedWeight) throws -> Double?
 }
 
 extension StoredWeight {
+  package func stepNorm(over base: any PretrainedWeight) throws -> Double? { nil }
+
   package func parts(
     from earlier: (any StoredWeight)?, over base: any PretrainedWeight
   ) throws -> [(part: UpdatePart, update: ModuleUpdate)] { [] }

@@ -117,6 +117,9 @@ package enum TrainedVeRA: TrainedMethod {
 /// VeRA (Kopiczko et al. 2024, section 3.1) in PEFT's form: ΔW = diag(λ_b)·B_f·diag(λ_d)·A_f, with λ_b and λ_d a module's own and
 /// A_f, B_f frozen, random, and shared by all modules, of which each takes the first columns and rows.
 ///
+/// Its ‖J‖_F is √(‖B_f·diag(λ_d)·A_f‖_F² + Σ_k‖λ_b ∘ b_k‖²‖a_k‖²): moving a number of λ_b moves a row, one of λ_d a term. At the start
+/// λ_b = 0, so that λ_d moves nothing.
+///
 /// The rows of ΔW stay in the span of A_f's. Without the projections in the file (`save_projection=False`) they would have to be
 /// drawn again by PyTorch's own generator, so that nothing can be said of ΔW.
 package enum StoredVeRA: StoredMethod {
@@ -156,9 +159,12 @@ package enum StoredVeRA: StoredMethod {
     let lambdaD = try folder.values("vera_lambda_d", of: module)
     let lambdaB = try folder.values("vera_lambda_b", of: module)
     // λ_d goes to the side of λ_b, so that the factor on the right is the frozen one.
-    let b = Matrix(projectionB.view[0..<rows, 0..<rank]).scalingRows(by: lambdaB).scalingColumns(by: lambdaD)
-    var factors = LoRAFactors(b: b, a: a, scaling: 1, format: module.format)
+    let frozen = Matrix(projectionB.view[0..<rows, 0..<rank])
+    let scaled = frozen.scalingRows(by: lambdaB)
+    var factors = LoRAFactors(b: scaled.scalingColumns(by: lambdaD), a: a, scaling: 1, format: module.format)
     factors.reach = .frozenRows(a)
+    let outer = LoRAFactors(b: scaled, a: a, scaling: 1, format: module.format).finiteTermsNorm()
+    factors.unscaledStepNorm = euclideanNorm([productNorm(frozen.scalingColumns(by: lambdaD), a), outer])
     return factors
   }
 }

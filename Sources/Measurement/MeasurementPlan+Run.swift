@@ -167,7 +167,7 @@ extension MeasurementPlan {
     }
     let start: JSONValue = if let initial { try described(initial) } else { .null }
     return [
-      "pieces": 2, "version": .string(programVersion), "depth": .string(depth.rawValue),
+      "pieces": 3, "version": .string(programVersion), "depth": .string(depth.rawValue),
       "directions": directions.map(JSONValue.integer) ?? .null, "method_given": .bool(isMethodGiven),
       "initial": start, "checkpoints": .array(adapters),
       "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),

@@ -13,6 +13,8 @@ package struct MeasurementPlan: Sendable {
     package var method: AdapterMethod = .lora
     /// True where W_eff = W₀ − s·B₀·A₀ + s·B·A with the factors of step 0, false where it is W₀ + s·B·A.
     package var hasResidualBase = false
+    /// True where the factors of step 0 lie among those of the adapter, which were therefore not all trained.
+    package var isConverted = false
   }
 
   /// One module that has a weight in the base, with its checkpoints in the order of steps.

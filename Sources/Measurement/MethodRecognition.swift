@@ -19,7 +19,7 @@ struct MethodRecognition {
     for index in checkpoints.indices where checkpoints[index].adapter.place != initial?.place {
       let adapter = checkpoints[index].adapter
       if try isConverted(adapter) {
-        checkpoints[index].method = .lora
+        (checkpoints[index].method, checkpoints[index].isConverted) = (.lora, true)
         continue
       }
       let method = given ?? recognised ?? adapter.method

@@ -58,6 +58,24 @@ struct ModuleHistory {
     try plan.checkpoints[checkpoint].adapter.weight(of: stored, at: module.match)
   }
 
+  /// ‖J‖_F of `StepLaw` at the appearance whose updates were last asked for; nil where the method has no such law, or where not
+  /// everything that is stored was trained.
+  ///
+  /// LoRA+ moves B faster by a ratio that only our own runs record. LoRA-FA's gradient is preconditioned by A: how far Adam then moves
+  /// the weight depends on the gradient, and not on the adapter alone.
+  func stepNorm() throws -> Double? {
+    guard let (checkpoint, state) = now else { return nil }
+    if state is WholeWeight { return try state.stepNorm(over: weight) }
+    if plan.checkpoints[checkpoint].isConverted { return nil }
+    switch plan.checkpoints[checkpoint].method {
+    case .loraFA: return nil
+    case .loraPlus:
+      guard let ratio = plan.run?.rateRatio, let factors = state as? LoRAFactors else { return nil }
+      return try factors.stepNorm(rateRatio: ratio)
+    default: return try state.stepNorm(over: weight)
+    }
+  }
+
   /// The base weight, output × input.
   func baseWeight() throws -> Matrix<Double> { try weight.matrix() }
 }

@@ -15,6 +15,8 @@ struct ModuleMeasurement {
   private var geometry: ModuleGeometry?
   /// The last appearance that an earlier, interrupted analysis has measured: later ones are compared with it.
   private var skipped: Int?
+  /// ‖J‖_F/‖W₀‖_F at the appearance that is being measured.
+  private var unitStep: Double?
 
   init(plan: MeasurementPlan, module: MeasurementPlan.Module, reference: ModuleReference) {
     self.plan = plan
@@ -77,6 +79,7 @@ extension ModuleMeasurement {
     var rows: [SpectrumRow] = []
     var previous: (update: ModuleUpdate, spectrum: UpdateSpectrum, isFirst: Bool)?
     var subspace: UpdatedSubspace?
+    if !updates.isEmpty, baseNorm > 0 { unitStep = try history.stepNorm().map { $0 / baseNorm } }
     for (deltas, update) in updates {
       let spectrum = try spectrum(of: update, stored)
       let direct = deltas.filter { $0 != .previous }
@@ -106,6 +109,7 @@ extension ModuleMeasurement {
   ) -> SpectrumRow {
     let now = plan.checkpoints[checkpoint]
     var metrics = columns.metrics
+    if [.initial, .pretrained, .previous].contains(delta) { metrics[.unitStep] = unitStep }
     // The one column in which rows of one update differ.
     if delta == .pretrained, baseNorm > 0 {
       metrics[.residualRounding] = update.residualRoundingNorm.map { $0 / baseNorm }

@@ -43,6 +43,9 @@ extension MeasurementOptions {
 }
 
 extension ExtractedRun {
+  /// LoRA+: how many times as fast as A B learned; nil where the run does not say.
+  var rateRatio: Double? { identity.configuration["lora_plus_ratio"]?.double }
+
   /// What tells `base` from the one that the run recorded; nil where they are the same, or where the run does not know.
   package func differenceOfBase(_ base: BaseModel) throws(FileError) -> String? {
     guard !identity.baseID.isEmpty else { return nil }

@@ -20,6 +20,7 @@ import Weights
     "left_rotation_mean", "right_rotation_max", "right_rotation_mean", "rotation_error", "left_rotation_gap",
     "right_rotation_gap", "rotation_gap_error", "spectral_gap", "gap_ratio", "rotation_bound", "spectral_shift",
     "intruder_count", "intruder_energy", "update_velocity", "shift_velocity", "rotation_velocity",
+    "unit_step",
   ]
 
   private func export(_ format: String, of source: String = Reference.lora) throws -> ProcessResult {

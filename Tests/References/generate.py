@@ -30,6 +30,7 @@ import methods_reference as methods
 import models
 import runs
 import spectra_reference as reference
+import step_reference
 import synthetic
 import tables
 from runs import LAYOUTS, RUNS, SEED, STEPS, Run
@@ -170,6 +171,7 @@ def write_manifest(cases: list[dict], base_values: dict[str, str]) -> None:
             if r.refused
         ],
         "gauge": "expected/gauge.json",
+        "unit_step": "expected/unit_step.csv",
         "angles": "expected/angles.json",
         "base_singular_values": base_values,
         "sha256": {file.as_posix(): digest(file) for file in generated},
@@ -209,6 +211,7 @@ def main() -> None:
     synthetic.write_angle_run()
     synthetic.write_angles()
     cases = evaluate_all()
+    step_reference.write_unit_steps(cases)
     base_values = write_base_values()
     tables.keep_published(published)
     write_manifest(cases, base_values)

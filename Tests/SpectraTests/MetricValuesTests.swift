@@ -13,7 +13,7 @@ import Testing
     "left_angle_max", "left_overlap", "right_angle_min", "right_angle_mean", "right_angle_max", "right_overlap",
     "left_rotation_max", "left_rotation_mean", "right_rotation_max", "right_rotation_mean", "left_rotation_gap",
     "right_rotation_gap", "spectral_gap", "gap_ratio", "rotation_bound", "spectral_shift", "intruder_count",
-    "intruder_energy", "update_velocity", "shift_velocity", "rotation_velocity",
+    "intruder_energy", "update_velocity", "shift_velocity", "rotation_velocity", "unit_step",
   ]
 
   /// The bounds of the angles' numerical errors, each behind its angles.
