@@ -14,7 +14,7 @@ enum CalibratedRange {
         "bounds of velocity are calibrated on models of width \(orders.lowerBound) to \(orders.upperBound), and this one has "
           + "\(order)")
     }
-    if run.setup.isSupervised {
+    if run.isSupervised {
       return Gap(
         .calibration, "bounds of velocity are calibrated on reinforcement learning, and this run is supervised")
     }
@@ -31,6 +31,22 @@ enum CalibratedRange {
       )
     }
     return nil
+  }
+
+  /// Set where no run of such a learning rate was among those of the bound. A velocity beyond the bound alerts all the same; one below it
+  /// says nothing of runs that are slower and longer, or faster, than any that was seen.
+  static func rateGap(of run: RunEvidence, _ bound: VelocityBounds.Bound) -> Gap? {
+    guard let rate = run.setup.learningRate else {
+      return Gap(
+        .calibration,
+        "bounds of velocity hold for known learning rates, and this run's is unknown: pass the trainer's log")
+    }
+    // A rate that was written with few digits is still the same.
+    guard rate < 0.99 * bound.rates.lowerBound || rate > 1.01 * bound.rates.upperBound else { return nil }
+    return Gap(
+      .calibration,
+      "bounds of velocity of \(bound.method) are calibrated on learning rates of \(bound.rates.lowerBound.brief) to "
+        + "\(bound.rates.upperBound.brief), and this one is \(rate.brief)")
   }
 
   static func methodGap(_ method: String) -> Gap {

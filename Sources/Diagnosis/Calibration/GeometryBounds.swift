@@ -1,7 +1,10 @@
-/// Shapes of healthy training from a random start; laboratory runs, to be replaced by a larger corpus.
+/// Shapes of healthy training; laboratory runs, to be replaced by a larger corpus.
 enum GeometryBounds {
-  /// Share ÷ chance of energy in both leading subspaces.
-  static let principalEnrichment = 40.0
-  static let principalErrors = "TBD"
-  static let intruderErrors = "TBD"
+  /// Share ÷ chance of energy in both leading subspaces: healthy runs that do not begin there stay below 3.9.
+  static let principalEnrichment = 5.0
+  static let principalErrors = "0 of 91 healthy runs of methods that do not begin there, from which it was taken"
+  /// Effective rank ÷ own largest: the least of healthy runs is 0.46, MiLoRA's.
+  static let rankFall = 0.4
+  static let rankFallRuns = 149
+  static let intruderErrors = "0 of 101 healthy runs, norm tuning apart"
 }

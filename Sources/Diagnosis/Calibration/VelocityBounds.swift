@@ -82,7 +82,9 @@ struct VelocityBounds: Sendable {
     guard let bound = bound(method: run.method, spacing: spacing) else {
       return Judgement(gaps: [CalibratedRange.methodGap(run.method)])
     }
-    guard let first = velocity.points.first(where: { $0.value > bound.value }) else { return Judgement() }
+    guard let first = velocity.points.first(where: { $0.value > bound.value }) else {
+      return Judgement(gaps: CalibratedRange.rateGap(of: run, bound).map { [$0] } ?? [])
+    }
     let fastest = run.modules.compactMap { module -> (String, Double)? in
       run.series(metric, .previous, of: module).points.first { $0.step >= first.step }.map { (module, $0.value) }
     }.max { $0.1 < $1.1 }

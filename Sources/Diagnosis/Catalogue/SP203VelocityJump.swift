@@ -33,10 +33,14 @@ enum VelocityJump: FindingKind {
   static func judge(_ run: RunEvidence) -> Judgement {
     let pace = OwnPace(run)
     guard let past = pace.past else {
+      // Where a calibrated bound holds, the run need not be held against itself.
+      guard !pace.series.isEmpty, CalibratedRange.gap(of: run, spacing: run.velocitySpacing ?? 1) != nil else {
+        return Judgement()
+      }
       return Judgement(gaps: [
         Gap(
           .data,
-          "the run's own past needs at least \(OwnPace.least) measured stretches of training, and has \(pace.series.count)"
+          "the run's own past: that needs at least \(OwnPace.least) stretches between checkpoints, and there are \(pace.series.count)"
         )
       ])
     }

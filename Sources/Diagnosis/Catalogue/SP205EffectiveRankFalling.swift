@@ -1,76 +1,67 @@
 import Foundation
 import Spectra
 
-/// Updates use fewer directions than they did before in the same run.
+/// Updates use far fewer directions than they did before in the same run.
 enum EffectiveRankFalling: FindingKind {
-  /// Of a module's own largest effective rank, before it counts as fallen.
-  static let fall = 0.3
-  /// The share of modules of healthy runs that fall so far at some checkpoint.
-  static let healthyShare = 0.25
-
   static let page = FindingPage(
     "SP205", "effective-rank-falling", .warning, cause: .rank,
     meaning:
-      "In most modules the effective rank of the update has fallen by more than 30 % from its own largest value in this run, and "
-      + "lies below what chance gives.",
+      "The effective rank of the update, in the median over modules, has fallen further below its own largest value in this run than in any "
+      + "healthy laboratory run, and lies below what chance gives.",
     harm:
-      "The update concentrates in few directions. High-rank adapters whose reward collapsed were seen to do so; many "
-      + "healthy runs with little to learn have a low rank from the start, so the level alone says nothing.",
+      "The update concentrates in few directions, as high-rank adapters were seen to do whose reward collapsed. Healthy runs do so, too, up "
+      + "to a point; the level alone says nothing.",
     evidence:
-      "The median effective rank of energy now and at its largest, what chance gives, and in how many modules it fell.",
+      "The median of effective rank ÷ own largest, the median rank now, what chance gives, and the module that fell furthest.",
     thresholds: [
       .provisional(
-        "share of modules that fell by 30 %", "half, and p < 0.01 over all looks",
-        falseAlarms: "1 in 100 if a quarter of a healthy run's modules fall at a look",
-        misses: "collapses that keep their rank: most do")
+        "effective rank of energy ÷ own largest, the median over modules", GeometryBounds.rankFall.brief,
+        falseAlarms: "0 of \(GeometryBounds.rankFallRuns) healthy runs, from which it was taken",
+        misses: "all of the laboratory's collapses, which keep their rank better than healthy runs")
     ],
-    source: "Roy and Vetterli 2007, of energies; \"Structure over Scale\", ICML 2026 workshops.")
+    source:
+      "Roy and Vetterli 2007, of energies; notebooks-data/laboratory; \"Structure over Scale\", ICML 2026 workshops.")
 
   static func remedy(for setup: RunSetup) -> String {
     if let rank = setup.rank, rank >= 64 {
       return
-        "Try a smaller rank or a smaller rate at this one: with α/r or α/√r fixed, the step grows with the rank (\(rank) here)."
+        "Try a smaller rank, or a smaller rate at this one: at fixed α/√r, or fixed α/r, the step grows with the rank "
+        + "(\(rank) here)."
     }
     return "Look at reward and KL first: without a fall of the reward this needs no answer. Otherwise lower the rate."
   }
 
   static func judge(_ run: RunEvidence) -> Judgement {
-    let delta = run.shapeDelta
-    let eligible = run.modules.map { module in usable(run, delta, module) }.filter { $0.maximum?.value ?? 0 >= 2 }
-    guard eligible.count >= 3 else { return Judgement() }
-    let steps = run.checkpoints.filter { step in eligible.contains { $0.value(at: step) != nil } }
-    for (look, step) in steps.dropFirst().enumerated() {
-      let states = eligible.compactMap { series -> (now: Double, peak: Double)? in
+    // The allocator cuts AdaLoRA's ranks by design.
+    guard run.method != "adalora" else { return Judgement() }
+    let ranks = run.modules.map { (module: $0, series: usable(run, $0)) }.filter { $0.series.maximum?.value ?? 0 >= 2 }
+    guard ranks.count >= 3 else { return Judgement() }
+    for step in run.checkpoints {
+      let states = ranks.compactMap { module, series -> (module: String, now: Double, share: Double)? in
         guard let now = series.value(at: step), let peak = series.upTo(step).maximum else { return nil }
-        return (now, peak.value)
+        return (module, now, now / peak.value)
       }
-      let fallen = states.filter { $0.now <= (1 - fall) * $0.peak }
-      guard 2 * fallen.count >= states.count, states.count >= 3 else { continue }
-      let now = Diagnosis.median(states.map(\.now))!
-      let peak = Diagnosis.median(states.map(\.peak))!
-      let null = chance(run, at: step)
-      let p = Sequential.adjusted(
-        binomialUpperTail(fallen.count, of: states.count, chance: healthyShare), look: look + 1)
-      guard p < Sequential.level, null.map({ now < $0 }) ?? true else { continue }
-      let comparison = null.map { "; chance gives \($0.brief)" } ?? ""
+      guard states.count >= 3, let share = Diagnosis.median(states.map(\.share)), share < GeometryBounds.rankFall,
+        let now = Diagnosis.median(states.map(\.now)), let null = chance(run, at: step), now < null
+      else { continue }
       return Judgement([
         finding(
-          in: run, step: step, value: now, threshold: (1 - fall) * peak, baseline: peak, pValue: p,
-          effectSize: now / peak,
-          "in \(fallen.count) of \(states.count) modules the effective rank has fallen by more than 30 %: the median from "
-            + "\(peak.brief) to \(now.brief)\(comparison)")
+          in: run, step: step, module: states.min { $0.share < $1.share }!.module, value: share,
+          threshold: GeometryBounds.rankFall, baseline: 1,
+          pValue: 1 / Double(GeometryBounds.rankFallRuns + 1),
+          effectSize: share,
+          "the effective rank has fallen to \((100 * share).brief) % of its own largest in the median over \(states.count) modules, to "
+            + "\(now.brief), where chance gives \(null.brief)")
       ])
     }
     return Judgement()
   }
 
   /// The effective rank of a module's update where it is no noise.
-  private static func usable(_ run: RunEvidence, _ delta: Delta, _ module: String) -> Series {
+  private static func usable(_ run: RunEvidence, _ module: String) -> Series {
     Series(
-      run.rows(delta, of: module).compactMap { row in
-        guard let rank = row.metrics[.effectiveRankOfEnergy], let norm = row.metrics[.relativeNorm],
-          norm > 10 * (row.metrics[.roundingFloor] ?? 0)
-        else { return nil }
+      run.rows(run.shapeDelta, of: module).compactMap { row in
+        guard let rank = row.metrics[.effectiveRankOfEnergy], row.isAboveNoise else { return nil }
         return Series.Point(step: row.step, value: rank)
       })
   }
@@ -86,4 +77,9 @@ enum EffectiveRankFalling: FindingKind {
         return rank * exp(-(rank / m + rank / n) / 2)
       })
   }
+}
+
+extension SpectrumRow {
+  /// True where the update is ten times as large as what rounding does to it: below that a shape is partly noise.
+  var isAboveNoise: Bool { metrics[.relativeNorm] ?? 0 > 10 * (metrics[.roundingFloor] ?? 0) }
 }

@@ -53,8 +53,7 @@ enum PrincipalLock: FindingKind {
   /// Of one module, where its update is no noise.
   private static func enrichment(_ row: SpectrumRow) -> Double? {
     guard let share = row.metrics[.bothEnergyTop], let left = row.metrics[.leftNullTop],
-      let right = row.metrics[.rightNullTop], left * right > 0, let norm = row.metrics[.relativeNorm],
-      norm > 10 * (row.metrics[.roundingFloor] ?? 0)
+      let right = row.metrics[.rightNullTop], left * right > 0, row.isAboveNoise
     else { return nil }
     return share / (left * right)
   }

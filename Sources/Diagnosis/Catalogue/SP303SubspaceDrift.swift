@@ -19,7 +19,7 @@ enum SubspaceDrift: FindingKind {
     source: "Wedin 1972, Weyl 1912; magnitudes: arXiv 2606.07082, 2511.08567.")
 
   static func remedy(for setup: RunSetup) -> String {
-    setup.isSupervised
+    setup.objective == "sft"
       ? "Nothing by itself in supervised learning; measure retention."
       : "Measure retention of what the base knew. If it suffers, lower the rate or stop earlier."
   }
@@ -37,7 +37,7 @@ enum SubspaceDrift: FindingKind {
       guard let (row, angle) = turned.max(by: { $0.1 < $1.1 }) else { continue }
       return Judgement([
         finding(
-          in: run, step: step, severity: run.setup.isSupervised ? .info : .warning, module: row.module, value: angle,
+          in: run, step: step, severity: run.isReinforced ? .warning : .info, module: row.module, value: angle,
           threshold: 10,
           effectSize: angle / 10,
           "the leading subspace of \(turned.count) module\(turned.count == 1 ? "" : "s") has turned by more than 10°, most that of "

@@ -6,7 +6,9 @@ enum Intruders: FindingKind {
     "SP304", "intruders", .warning,
     meaning:
       "Among the ten leading left singular vectors of the trained weights are some that have no cosine above ½ with any of W₀.",
-    harm: "In supervised fine-tuning intruder dimensions go with forgetting; whether they cause it is disputed.",
+    harm:
+      "In supervised fine-tuning intruder dimensions are usual and go with forgetting; whether they cause it is disputed. Healthy reinforcement "
+      + "learning has hardly any, and only there they are more than a note.",
     evidence: "How many modules have them, how many there are, and their share of the energy of the ten.",
     thresholds: [
       .provisional(
@@ -29,7 +31,8 @@ enum Intruders: FindingKind {
       let energy = worst.metrics[.intruderEnergy]!
       return Judgement([
         finding(
-          in: run, step: step, module: worst.module, value: energy, threshold: 0.1, effectSize: energy / 0.1,
+          in: run, step: step, severity: run.isReinforced ? .warning : .info, module: worst.module, value: energy,
+          threshold: 0.1, effectSize: energy / 0.1,
           "\(with.count) of \(rows.count) modules have intruder dimensions with a tenth of the leading energy or more; "
             + "\(worst.module) has \(Int(worst.metrics[.intruderCount]!)) of 10, with \((100 * energy).brief) %")
       ])

@@ -18,7 +18,7 @@ enum RewardCollapsed: FindingKind {
     source: "The laboratory's rule for a collapsed run, read forwards.")
 
   static func remedy(for setup: RunSetup) -> String {
-    "Stop; go back to the last healthy checkpoint. " + StepSizeRemedy.text(for: setup)
+    "Stop; go back to the last healthy checkpoint, and from there on at a third of the learning rate or less."
   }
 
   static func judge(_ run: RunEvidence) -> Judgement {

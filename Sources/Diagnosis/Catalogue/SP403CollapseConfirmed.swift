@@ -14,7 +14,7 @@ enum CollapseConfirmed: FindingKind {
     source: "The product of two pieces of evidence that err for different reasons.")
 
   static func remedy(for setup: RunSetup) -> String {
-    "Stop; go back to the last healthy checkpoint. " + StepSizeRemedy.text(for: setup)
+    "Stop; go back to the last healthy checkpoint, and from there on at a third of the learning rate or less."
   }
 
   static func judge(_ run: RunEvidence) -> Judgement {

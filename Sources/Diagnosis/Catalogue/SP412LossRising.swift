@@ -16,7 +16,7 @@ enum LossRising: FindingKind {
     source: "What divergence means; noise as in FallFromPeak.")
 
   static func remedy(for setup: RunSetup) -> String {
-    "Go back to the last healthy checkpoint. " + StepSizeRemedy.text(for: setup)
+    "Go back to the last healthy checkpoint, and from there on at a third of the learning rate or less."
   }
 
   static func judge(_ run: RunEvidence) -> Judgement {

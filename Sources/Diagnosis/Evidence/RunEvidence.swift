@@ -123,6 +123,16 @@ extension RunEvidence {
     return logged.points.last { $0.step <= step }?.value ?? logged.points.first?.value ?? setup.learningRate
   }
 
+  /// True for reinforcement learning, as far as setup or log tell.
+  package var isReinforced: Bool {
+    setup.objective.map { $0 != "sft" } ?? !timeline["reward"].isEmpty
+  }
+
+  /// True for supervised learning, likewise.
+  package var isSupervised: Bool {
+    setup.objective.map { $0 == "sft" } ?? (timeline["reward"].isEmpty && !timeline["loss"].isEmpty)
+  }
+
   /// The smaller side of the largest weight.
   package var largestOrder: Int? {
     rows.compactMap { row in

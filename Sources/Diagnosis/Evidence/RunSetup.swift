@@ -35,7 +35,4 @@ package struct RunSetup: Equatable, Sendable, Codable {
   package var subtractsStart: Bool?
 
   package init() {}
-
-  /// True for supervised learning, as far as is known.
-  package var isSupervised: Bool { objective == "sft" }
 }

@@ -3,7 +3,7 @@ import Foundation
 /// How far a noisy quantity that should rise has fallen below its own peak.
 ///
 /// Means of the last `width` records are held against the largest such mean before. The noise of a record is taken from the
-/// differences of neighbours, which a slow trend hardly touches: 1.4826·MAD ÷ √2.
+/// differences of neighbours, which a slow trend hardly touches: their mean absolute value times √π/2, were they normal.
 package struct FallFromPeak: Sendable {
   package struct Point: Equatable, Sendable {
     package var step: Int
@@ -38,9 +38,8 @@ package struct FallFromPeak: Sendable {
 
   /// The standard deviation of one value about its trend.
   static func noise(_ values: [Double]) -> Double {
-    let differences = zip(values, values.dropFirst()).map { $1 - $0 }
-    guard let middle = median(differences), let spread = median(differences.map { abs($0 - middle) }) else { return 0 }
-    return 1.4826 * spread / 2.0.squareRoot()
+    let differences = zip(values, values.dropFirst()).map { abs($1 - $0) }
+    return differences.isEmpty ? 0 : mean(differences) * Double.pi.squareRoot() / 2
   }
 
   /// The first point of a stretch of `count` points that have all fallen by `share`, beyond what noise does at its last look.

@@ -1,0 +1,192 @@
+import Diagnosis
+import Weights
+
+/// The verdict in words that a tired engineer understands.
+package struct DiagnosisText: Sendable {
+  private let verdict: Verdict
+  private let run: RunEvidence
+  /// What was analysed: "14/14 modules".
+  private let coverage: String
+  private let width: Int
+
+  /// - Parameter width: of the lines, in characters.
+  package init(_ verdict: Verdict, of run: RunEvidence, coverage: String, width: Int = 100) {
+    self.verdict = verdict
+    self.run = run
+    self.coverage = coverage
+    self.width = width
+  }
+
+  /// Paragraphs with a heading each; those that have nothing to say are left out.
+  package var text: String {
+    ([headline, summary, findings, spread, next, notJudged, basis] as [String?]).compactMap { $0 }.joined(
+      separator: "\n\n")
+  }
+
+  /// The verdict in a line.
+  package var headline: String {
+    switch verdict.outcome {
+    case .alert:
+      let since = verdict.onset.map { ", since step \($0)" } ?? ""
+      let cause = verdict.cause.map { " – \($0.words)" } ?? ""
+      return "ALERT\(since)\(cause)"
+    case .inconclusive:
+      return verdict.warnings.isEmpty
+        ? "INCONCLUSIVE – nothing alarms, and not everything could be judged"
+        : "INCONCLUSIVE – \(count(verdict.warnings.count, "warning")), and not everything could be judged"
+    case .healthy:
+      return verdict.warnings.isEmpty ? "HEALTHY" : "HEALTHY – with \(count(verdict.warnings.count, "warning"))"
+    }
+  }
+
+  /// What happened, in a sentence or two.
+  private var summary: String? {
+    guard let first = verdict.alerts.first(where: { $0.step == verdict.onset }) ?? verdict.alerts.first else {
+      return nil
+    }
+    var sentences = ["\(first.message.capitalizedFirst) (\(first.code))."]
+    if let reward = verdict.findings.first(where: { $0.code == "SP401" || $0.code == "SP402" }),
+      reward.code != first.code
+    {
+      let lead = (reward.step ?? 0) - (first.step ?? 0)
+      sentences.append(
+        "The reward followed at step \(reward.step ?? 0)" + (lead > 0 ? ", \(count(lead, "step")) later" : "") + ".")
+    }
+    return wrapped(sentences.joined(separator: " "))
+  }
+
+  /// One paragraph a finding, in the order of onset.
+  private var findings: String? {
+    guard !verdict.findings.isEmpty else { return nil }
+    let lines = verdict.findings.map { finding in
+      let step = finding.step.map { "step \($0)" } ?? "run"
+      let head = "\(finding.severity.rawValue.padded(to: 7)) \(finding.code)  \(step.padded(to: 9)) "
+      let p = finding.pValue.map { $0 == 0 ? "" : ", p = \($0.brief)" } ?? ""
+      let module = finding.module.map { !finding.message.contains($0) ? " [\($0)]" : "" } ?? ""
+      return wrapped(head + finding.message + p + module, indent: head.count)
+    }
+    return heading("Findings, by onset") + lines.joined(separator: "\n")
+  }
+
+  /// The first module to leave its band, and how it spread.
+  private var spread: String? {
+    guard let first = verdict.spread.departures.first else { return nil }
+    let steps = verdict.spread.departures.map(\.step)
+    let checkpoints = Array(Set(steps)).sorted()
+    let counts = checkpoints.prefix(6).map { step in
+      "step \(step): \(steps.count { $0 <= step }) of \(verdict.spread.modules)"
+    }
+    return heading("Where")
+      + wrapped(
+        "\(first.module) left its band first, at step \(first.step) with \(first.ratio.brief) times what the band allows. Modules beyond theirs by "
+          + counts.joined(separator: ", ") + ".")
+  }
+
+  /// What to do next, with the reason.
+  private var next: String? {
+    var lines: [String] = []
+    switch (verdict.outcome, verdict.lastHealthyCheckpoint) {
+    case (.alert, let checkpoint?) where verdict.onset != nil:
+      lines.append("The last healthy checkpoint is that of step \(checkpoint).")
+    case (.alert, nil) where verdict.onset != nil:
+      lines.append("No checkpoint before the onset is known: start anew.")
+    default: break
+    }
+    var seen: Set<String> = []
+    let reasons = (verdict.alerts.isEmpty ? verdict.warnings : verdict.alerts).filter { finding in
+      finding.remedy.map { seen.insert($0).inserted } ?? false
+    }
+    lines += reasons.prefix(3).map { "\($0.code): \($0.remedy!)" }
+    guard !lines.isEmpty else { return nil }
+    return heading("What to do") + lines.map { wrapped($0) }.joined(separator: "\n")
+  }
+
+  private var notJudged: String? {
+    guard !verdict.gaps.isEmpty else { return nil }
+    return heading("Not judged") + verdict.gaps.map { wrapped("– " + $0.text, indent: 2) }.joined(separator: "\n")
+  }
+
+  /// What the verdict stands on.
+  private var basis: String {
+    var parts = [coverage]
+    parts.append(
+      count(run.checkpoints.count, "checkpoint") + (run.checkpoints.isEmpty ? "" : " (steps \(range(run.checkpoints)))")
+    )
+    parts.append(
+      run.timeline.isEmpty ? "no log of the trainer" : "a log of \(count(run.timeline.records.count, "record"))")
+    if !run.method.isEmpty { parts.append(method) }
+    return heading("Looked at")
+      + wrapped(parts.joined(separator: ", ") + ". Confidence: \(confidence).")
+  }
+
+  private var method: String {
+    let rank = run.setup.rank.map { " r = \($0)" } ?? ""
+    let alpha = run.setup.alpha.map { ", α = \($0.brief)" } ?? ""
+    let rate = run.setup.learningRate.map { ", learning rate \($0.brief)" } ?? ""
+    return run.method + rank + alpha + rate
+  }
+
+  /// In words, from what there was to judge by.
+  package var confidence: String {
+    switch verdict.outcome {
+    case .alert:
+      if Set(verdict.alerts.map { $0.code.prefix(3) }).count > 1 { return "high – weights and behaviour agree" }
+      return verdict.alerts.contains { $0.pValue == nil }
+        ? "high – a fact in the files, not an estimate" : "moderate – one kind of evidence; bounds are provisional"
+    case .healthy: return "moderate – inside the calibrated range; bounds are provisional"
+    case .inconclusive: return "low – see what was not judged"
+    }
+  }
+
+  // MARK: - Words
+
+  private func heading(_ title: String) -> String { title + "\n" }
+
+  private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+  private func range(_ steps: [Int]) -> String { steps.count == 1 ? "\(steps[0])" : "\(steps[0]) to \(steps.last!)" }
+
+  /// Lines of at most `width` characters, but for longer words; all but the first begin with blanks.
+  private func wrapped(_ text: String, indent: Int = 0) -> String {
+    var lines: [String] = []
+    var line = ""
+    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+      let candidate = line.isEmpty && lines.isEmpty && word.isEmpty ? " " : line + (line.isEmpty ? "" : " ") + word
+      if candidate.count > width, !line.allSatisfy({ $0 == " " }) {
+        lines.append(line)
+        line = String(repeating: " ", count: indent) + word
+      } else {
+        line = candidate
+      }
+    }
+    return (lines + [line]).joined(separator: "\n")
+  }
+}
+
+extension String {
+  fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
+
+  fileprivate func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}
+
+extension DiagnosisText {
+  /// The verdict as one JSON object.
+  package var json: JSONValue {
+    [
+      "verdict": .string(verdict.outcome.rawValue), "cause": verdict.cause.map { .string($0.rawValue) } ?? .null,
+      "onset": verdict.onset.map(JSONValue.integer) ?? .null,
+      "last_healthy_checkpoint": verdict.lastHealthyCheckpoint.map(JSONValue.integer) ?? .null,
+      "last_checkpoint": verdict.lastCheckpoint.map(JSONValue.integer) ?? .null, "coverage": .string(coverage),
+      "confidence": .string(confidence), "method": .string(run.method),
+      "findings": AnalysisTable.findings(verdict.findings).json,
+      "not_judged": .array(verdict.gaps.map { ["kind": .string($0.kind.rawValue), "text": .string($0.text)] }),
+      "spread": .array(
+        verdict.spread.departures.map {
+          ["module": .string($0.module), "step": .integer($0.step), "ratio": .number($0.ratio)]
+        }),
+      "modules": .integer(verdict.spread.modules),
+    ]
+  }
+}
