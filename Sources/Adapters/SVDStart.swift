@@ -65,6 +65,20 @@ package enum SVDStart {
     return held < 0.01 * (try start.product.dense().frobeniusNorm())
   }
 
+  /// The share of ‖W₀‖² that remains when a start is taken out, above what the best start of its rank leaves: 0 for exact PiSSA, up to
+  /// rounding, and about twice the start's own share for one that has nothing to do with this weight.
+  ///
+  /// Holds for any basis within a nearly degenerate group of singular values.
+  package static func excess(
+    ofTaking start: LoRAFactors, outOf weight: Matrix<Double>
+  ) throws(LinearAlgebraError) -> Double {
+    let values = try singularValues(of: weight)
+    let remaining = try (weight - start.product.dense()).frobeniusNorm()
+    let least = euclideanNorm(Array(values.dropFirst(start.rank)))
+    let total = euclideanNorm(values)
+    return (remaining * remaining - least * least) / (total * total)
+  }
+
   /// ‖round(W₀ − s·B₀·A₀) − (W₀ − s·B₀·A₀)‖_F in the base's format.
   package static func residualRoundingNorm(
     weight: Matrix<Double>, start: LoRAFactors, format: FloatFormat

@@ -84,7 +84,11 @@ package struct MeasurementPlan: Sendable {
     unmatchedModuleCount = matching.mismatches.count
     isMethodGiven = options.method != nil
     let recognition = MethodRecognition(given: options.method, initial: initial, base: base, modules: modules)
-    let found = try opened.remarks + matching.remarks + recognition.recognise(&checkpoints)
+    var found = try opened.remarks + matching.remarks + recognition.recognise(&checkpoints)
+    if let initial, let changed = checkpoints.first(where: \.hasResidualBase) {
+      let check = StartCheck(base: base, initial: initial, method: changed.method, modules: modules)
+      if let remark = try check.remark() { found.append(remark) }
+    }
     remarks = (run?.remarks ?? []) + found.map { options.named($0) }
     self.checkpoints = checkpoints
   }

@@ -58,14 +58,23 @@ package struct DiagnosisText: Sendable {
   /// One paragraph a finding, in the order of onset.
   private var findings: String? {
     guard !verdict.findings.isEmpty else { return nil }
-    let lines = verdict.findings.map { finding in
+    let lines = grouped.map { finding, more in
       let step = finding.step.map { "step \($0)" } ?? "run"
       let head = "\(finding.severity.rawValue.padded(to: 7)) \(finding.code)  \(step.padded(to: 9)) "
       let p = finding.pValue.map { $0 == 0 ? "" : ", p = \($0.brief)" } ?? ""
       let module = finding.module.map { !finding.message.contains($0) ? " [\($0)]" : "" } ?? ""
-      return wrapped(head + finding.message + p + module, indent: head.count)
+      let others = more > 0 ? " (and \(more) more of this kind)" : ""
+      return wrapped(head + finding.message + p + module + others, indent: head.count)
     }
     return heading("Findings, by onset") + lines.joined(separator: "\n")
+  }
+
+  /// The first finding of each kind, and how many more there are.
+  private var grouped: [(Finding, Int)] {
+    var seen: Set<String> = []
+    return verdict.findings.filter { seen.insert($0.code).inserted }.map { first in
+      (first, verdict.findings.count { $0.code == first.code } - 1)
+    }
   }
 
   /// The first module to leave its band, and how it spread.
@@ -130,7 +139,8 @@ package struct DiagnosisText: Sendable {
   package var confidence: String {
     switch verdict.outcome {
     case .alert:
-      if Set(verdict.alerts.map { $0.code.prefix(3) }).count > 1 { return "high – weights and behaviour agree" }
+      let families = Set(verdict.alerts.map { $0.code.prefix(3) })
+      if families.contains("SP4"), families.contains("SP2") { return "high – weights and behaviour agree" }
       return verdict.alerts.contains { $0.pValue == nil }
         ? "high – a fact in the files, not an estimate" : "moderate – one kind of evidence; bounds are provisional"
     case .healthy: return "moderate – inside the calibrated range; bounds are provisional"
@@ -164,7 +174,10 @@ package struct DiagnosisText: Sendable {
 }
 
 extension String {
-  fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
+  fileprivate var capitalizedFirst: String { isWord ? prefix(1).uppercased() + dropFirst() : self }
+
+  /// True where it begins with a word of a sentence, and no name or path.
+  private var isWord: Bool { prefix { $0 != " " }.allSatisfy(\.isLetter) }
 
   fileprivate func padded(to width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))

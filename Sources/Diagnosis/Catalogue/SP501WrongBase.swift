@@ -2,8 +2,9 @@ import Spectra
 
 /// An SVD-initialised adapter that does not belong to the base that it is held against.
 enum WrongBase: FindingKind {
-  /// How many times later stretches the first one may move.
-  static let leastRatio = 10.0
+  /// How much faster than later stretches the first one may be, and how far it may go, ÷ ‖W₀‖.
+  static let leastRatio = 5.0
+  static let leastNorm = 0.2
 
   static let page = FindingPage(
     "SP501", "wrong-base", .alert, cause: .loadMismatch,
@@ -22,7 +23,8 @@ enum WrongBase: FindingKind {
         falseAlarms: "none: rounding to bf16 makes 4e-6",
         misses: "bases that differ outside the leading directions alone"),
       .provisional(
-        "velocity of the first stretch ÷ median of later ones, where the start was computed again", "10",
+        "velocity of the first stretch ÷ median of later ones; its length ÷ ‖W₀‖; where the start was computed again",
+        "5; 0.2",
         falseAlarms: "none of the laboratory's runs",
         misses: "bases that are nearly the same"),
     ],
@@ -36,19 +38,18 @@ enum WrongBase: FindingKind {
 
   /// A start that was computed again from the wrong base makes the first stretch look like a leap.
   static func judge(_ run: RunEvidence) -> Judgement {
-    guard run.reading.contains(where: { $0.code == StartIsRecomputed.page.code }) else { return Judgement() }
-    let velocity = run.total(.updateVelocity, .previous).points.filter { $0.value > 0 }
-    guard velocity.count >= 3, let usual = Diagnosis.median(velocity.dropFirst().map(\.value)) else {
-      return Judgement()
-    }
-    let ratio = velocity[0].value / usual
-    guard ratio >= leastRatio else { return Judgement() }
+    guard run.reading.contains(where: { $0.code == StartIsRecomputed.page.code }),
+      let first = run.total(.relativeNorm, run.sizeDelta).points.first(where: { $0.step > 0 }),
+      let usual = Diagnosis.median(run.total(.updateVelocity, .previous).values.filter { $0 > 0 })
+    else { return Judgement() }
+    let ratio = first.value / (usual * Double(first.step))
+    guard first.value >= leastNorm, ratio >= leastRatio else { return Judgement() }
     return Judgement([
       finding(
-        in: run, step: velocity[0].step, value: velocity[0].value, threshold: leastRatio * usual, baseline: usual,
-        effectSize: ratio,
-        "held against a start computed from this base, the run would have moved \(ratio.brief) times as fast up to step "
-          + "\(velocity[0].step) as ever after: the adapter did not begin in this base")
+        in: run, step: first.step, value: first.value, threshold: leastRatio * usual * Double(first.step),
+        baseline: usual * Double(first.step), effectSize: ratio,
+        "held against a start computed from this base, the run would have moved by \(first.value.brief) of the weights' norm up to step "
+          + "\(first.step), \(ratio.brief) times as fast as ever after: the adapter did not begin in this base")
     ])
   }
 }
