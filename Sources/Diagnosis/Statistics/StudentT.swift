@@ -12,7 +12,7 @@ package enum StudentT {
   }
 
   /// The regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22).
-  static func regularizedBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
+  private static func regularizedBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
     if x <= 0 { return 0 }
     if x >= 1 { return 1 }
     // The fraction converges fast on one side of the mean; the other side follows by symmetry.
@@ -41,12 +41,4 @@ package enum StudentT {
     }
     return fraction
   }
-}
-
-/// The chance of at least `successes` of `trials` where each has the chance `p`.
-package func binomialUpperTail(_ successes: Int, of trials: Int, chance p: Double) -> Double {
-  if successes <= 0 { return 1 }
-  if successes > trials { return 0 }
-  // P(X ≥ k) = I_p(k, n − k + 1), DLMF 8.17.5.
-  return StudentT.regularizedBeta(p, Double(successes), Double(trials - successes + 1))
 }
