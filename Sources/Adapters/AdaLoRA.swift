@@ -112,6 +112,12 @@ package enum TrainedAdaLoRA: TrainedMethod {
     return max(1, (configuration["steps"]?.int ?? 1) * perStep)
   }
 
+  /// E alone moves at first: s·√(Σ‖a_k‖²‖b_k‖²), where E‖a_k‖² = 0.02²·n and E‖b_k‖² = 0.02²·m.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    let terms = Double(startRank(options)).squareRoot() * StepLaw.entries(rows: layer.rows, columns: layer.columns)
+    return scaling(options).map { $0 * 0.02 * 0.02 * terms }
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

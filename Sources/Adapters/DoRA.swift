@@ -88,6 +88,13 @@ package enum TrainedDoRA: TrainedMethod {
     loraMembers(of: adapter).merging(["use_dora": true]) { $1 }
   }
 
+  /// At the start m ⊘ c = 1, and each of the m magnitudes moves a unit row.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    euclideanNorm([
+      StepLaw.loraStart(rows: layer.rows, rank: options.rank, scaling: options.ratio), Double(layer.rows).squareRoot(),
+    ])
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

@@ -57,6 +57,11 @@ package enum TrainedWhole: TrainedMethod {
     return loraMembers(of: adapter).merging(members) { $1 }
   }
 
+  /// Every entry of the weight moves with itself.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    StepLaw.entries(rows: layer.rows, columns: layer.columns)
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> { FullFineTuning(weight: layer.weight) }

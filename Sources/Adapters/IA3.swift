@@ -86,6 +86,9 @@ package enum TrainedIA3: TrainedMethod {
     ]
   }
 
+  /// Each gain moves its row or column of W₀.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? { layer.norm }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

@@ -32,6 +32,12 @@ package enum TrainedLoRAFA: TrainedMethod {
   package static let optimizer = OptimizerConvention.transformers
   package static let preconditions = true
 
+  /// What Adam is given has been mixed by A's Gram matrix: how far a step goes depends on the gradient, and not on the adapter alone.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? { nil }
+
+  package static let reasonWithoutStepLaw: String? =
+    "A is frozen and B's gradient is mixed by A's Gram matrix before Adam is given it, so that the size of a step depends on the gradient"
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

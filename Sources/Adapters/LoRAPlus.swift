@@ -9,6 +9,12 @@ package struct LoRAPlus<S: TransformerScalar>: FactoredWeight {
 package enum TrainedLoRAPlus: TrainedMethod {
   package static let method = AdapterMethod.loraPlus
 
+  /// B alone moves at first, as many times as far as the ratio says.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    StepLaw.loraStart(
+      rows: layer.rows, rank: options.rank, scaling: options.ratio, rateRatio: options.options.rateRatio)
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

@@ -17,6 +17,15 @@ package struct MiLoRA<S: TransformerScalar>: FactoredWeight {
 package enum TrainedMiLoRA: TrainedMethod {
   package static let method = AdapterMethod.milora
 
+  package static let startsInSingularValues = true
+
+  /// With the last r singular values. The factors are so small that they grow within some steps, and the steps with them.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    StepLaw.svdStart(
+      rows: layer.rows, columns: layer.columns, scaling: options.ratio,
+      values: layer.singularValues.suffix(options.rank))
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

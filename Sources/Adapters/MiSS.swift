@@ -65,6 +65,11 @@ package enum TrainedMiSS: TrainedMethod {
     ]
   }
 
+  /// Every entry of the weight moves with one number.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    StepLaw.entries(rows: layer.rows, columns: layer.columns)
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> { MiSS(weight: layer.weight, rank: options.rank) }

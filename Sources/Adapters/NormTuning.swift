@@ -22,6 +22,11 @@ package enum TrainedNorms: TrainedMethod {
     ["target_modules": adapter.paths()]
   }
 
+  /// Each gain moves its column of the weights behind the norm.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    layer.normWithoutGains
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

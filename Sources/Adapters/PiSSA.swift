@@ -35,6 +35,15 @@ package enum TrainedPiSSA: TrainedMethod {
     return loraMembers(of: adapter).merging(["init_lora_weights": start]) { $1 }
   }
 
+  package static let startsInSingularValues = true
+
+  /// With the first r singular values; those that `pissa_niter_k` finds are a little smaller.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    StepLaw.svdStart(
+      rows: layer.rows, columns: layer.columns, scaling: options.ratio,
+      values: layer.singularValues.prefix(options.rank))
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

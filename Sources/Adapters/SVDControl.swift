@@ -25,18 +25,21 @@ package struct SVDControl<S: TransformerScalar>: FactoredWeight {
 package enum TrainedSVD: TrainedMethod {
   package static let method = AdapterMethod.svd
 
+  package static let startsInSingularValues = true
+
+  /// The directions make no difference to the size.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    StepLaw.svdStart(
+      rows: layer.rows, columns: layer.columns, scaling: options.ratio,
+      values: magnitudes(options.options.magnitudes, of: layer.singularValues, rank: options.rank))
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {
     var svd = try singularValueDecomposition(of: Matrix<Double>(layer.weight))
     let (q, r) = (svd.values.count, options.rank)
-    let values: [Double] =
-      switch options.options.magnitudes {
-      case .top: Array(svd.values[..<r])
-      case .middle: Array(svd.values[middle(q, r)])
-      case .bottom: Array(svd.values[(q - r)...])
-      case .unit: Array(repeating: 1, count: r)
-      }
+    let values = magnitudes(options.options.magnitudes, of: svd.values, rank: r)
     let components: Range<Int>
     switch options.options.directions {
     case .top: components = 0..<r
@@ -50,6 +53,16 @@ package enum TrainedSVD: TrainedMethod {
     svd.values.replaceSubrange(components, with: values)
     let start = SVDStart.factors(of: svd, components: components, scaling: options.ratio)
     return SVDControl(pair: FactorPair(subtracting: start, from: layer.weight))
+  }
+
+  /// The r singular values that the factors begin with.
+  private static func magnitudes(_ choice: SVDMagnitudes, of values: [Double], rank r: Int) -> [Double] {
+    switch choice {
+    case .top: Array(values.prefix(r))
+    case .middle: Array(values[middle(values.count, r)])
+    case .bottom: Array(values.suffix(r))
+    case .unit: Array(repeating: 1, count: r)
+    }
   }
 
   /// The r components in the middle of q.

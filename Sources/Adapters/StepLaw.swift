@@ -18,6 +18,18 @@ package enum StepLaw {
       * euclideanNorm([rateRatio * Double(rows).squareRoot() * aNorm, Double(columns).squareRoot() * bNorm])
   }
 
+  /// Of LoRA at its start, where B = 0 and A is uniform on ±1/√n, so that E‖A‖_F² = r/3: |s|·√(m·r/3).
+  package static func loraStart(rows: Int, rank: Int, scaling: Double, rateRatio: Double = 1) -> Double {
+    factors(
+      rows: rows, columns: 0, scaling: scaling, aNorm: (Double(rank) / 3).squareRoot(), bNorm: 0, rateRatio: rateRatio)
+  }
+
+  /// Of factors B₀ = U·(Σ/s)^½ and A₀ = (Σ/s)^½·Vᵀ, whose squared norms are both Σσ/s: √(s·(m + n)·Σσ).
+  package static func svdStart(rows: Int, columns: Int, scaling: Double, values: some Sequence<Double>) -> Double {
+    let norm = (values.reduce(0, +) / scaling).squareRoot()
+    return factors(rows: rows, columns: columns, scaling: scaling, aNorm: norm, bNorm: norm)
+  }
+
   /// Of a weight every entry of which moves by itself: √(m·n).
   package static func entries(rows: Int, columns: Int) -> Double { (Double(rows) * Double(columns)).squareRoot() }
 }

@@ -51,6 +51,13 @@ package protocol TrainedMethod: Sendable {
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S>
 
+  /// ‖J‖_F of `StepLaw` that is to be expected of a layer at the start; nil where the method has no such law.
+  static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double?
+  /// Why there is none; nil where there is one.
+  static var reasonWithoutStepLaw: String? { get }
+  /// True where that depends on the singular values of the layer's weight.
+  static var startsInSingularValues: Bool { get }
+
   /// PEFT's `peft_type`.
   static var peftType: String { get }
   /// Those of its tensors that are layers of their own in PEFT, so that `.weight` stands behind their names.
@@ -113,6 +120,12 @@ extension TrainedMethod {
   package static func startRank(_ options: ResolvedAdapterOptions) -> Int { options.rank }
   package static func largestRank(rows: Int, columns: Int) -> Int? { isRanked ? min(rows, columns) : nil }
   package static func scaling(_ options: ResolvedAdapterOptions) -> Double? { options.ratio }
+  /// That of LoRA's start, with the method's own scaling.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    scaling(options).map { StepLaw.loraStart(rows: layer.rows, rank: options.rank, scaling: $0) }
+  }
+  package static var reasonWithoutStepLaw: String? { nil }
+  package static var startsInSingularValues: Bool { false }
   package static var layers: AdaptedLayers { .linear }
   package static func targets(ofFamily family: String) -> [String] { AdapterMethod.linearLayers }
   package static var hasDropout: Bool { true }

@@ -103,6 +103,12 @@ package enum TrainedVeRA: TrainedMethod {
     ]
   }
 
+  /// λ_b alone moves at first: d·‖B_f·A_f‖_F with λ_d = d, where E‖B_f·A_f‖_F² = 4·m·n/N for projections that are drawn for N columns.
+  package static func startStepNorm(_ layer: PlannedLayer, _ options: ResolvedAdapterOptions) -> Double? {
+    let entries = StepLaw.entries(rows: layer.rows, columns: layer.columns)
+    return 2 * abs(options.options.veraInitial) * entries / Double(layer.widestColumns).squareRoot()
+  }
+
   package static func adapting<S: TransformerScalar>(
     _ layer: LayerToAdapt<S>, options: ResolvedAdapterOptions, generator: inout SeededGenerator
   ) throws(LinearAlgebraError) -> any AdaptedWeight<S> {

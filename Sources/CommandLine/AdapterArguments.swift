@@ -94,7 +94,9 @@ struct AdapterArguments: ParsableArguments {
   }
 
   /// Throws where an option is given that none of the methods takes.
-  func requireOptions(of methods: [AdapterMethod]) throws {
+  ///
+  /// - Parameter comparesWithLoRA: whether rank and α are those of a LoRA beside the method, too, so that they go with any.
+  func requireOptions(of methods: [AdapterMethod], comparesWithLoRA: Bool = false) throws {
     func require(_ option: String, _ isGiven: Bool, _ takes: (any TrainedMethod.Type) -> Bool, _ owners: String) throws
     {
       guard isGiven, !methods.contains(where: { $0.trained.map(takes) ?? false }) else { return }
@@ -114,6 +116,7 @@ struct AdapterArguments: ParsableArguments {
     for (option, isGiven, owner) in own {
       try require(option, isGiven, { $0.method == owner }, "--method \(owner.rawValue)")
     }
+    if comparesWithLoRA { return }
     try require("--rank", rank != nil, { $0.isRanked }, "methods that have a rank")
     try require("--alpha", alpha != nil, { Self.hasAlpha($0) }, "methods that have an α")
     if methods.count == 1, let rank, let fixed = methods[0].trained?.fixedRank, rank != fixed {

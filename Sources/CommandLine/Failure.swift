@@ -26,6 +26,9 @@ enum Failure {
     case let error as TrainingError:
       Console.error("Error: \(error)")
       Foundation.exit(error.exitCode)
+    case let error as PlanError:
+      Console.error("Error: \(error)")
+      Foundation.exit(64)
     case let error as LinearAlgebraError:
       Console.error("Error: \(error). This is a defect of the program; please report it with the command")
       Foundation.exit(70)

@@ -3,6 +3,22 @@ import LinearAlgebra
 import Weights
 
 extension BaseModel {
+  /// `model_type` of its configuration; empty where it has none.
+  var modelType: String {
+    // Of a model with several parts it is the text model's that names the layers.
+    configuration?["text_config"]?["model_type"]?.string ?? configuration?["model_type"]?.string ?? ""
+  }
+
+  private var configuration: JSONValue? { try? JSONValue(contentsOf: path + "/config.json") }
+
+  /// Finds the weights that modules of adapters belong to.
+  func matcher() throws(FileError) -> ModuleMatcher {
+    var shapes: [String: [Int]] = [:]
+    for name in tensorNames { shapes[name] = try shape(of: name) }
+    return ModuleMatcher(
+      shapes: shapes, tiesEmbeddings: configuration?["tie_word_embeddings"]?.bool ?? false, modelType: modelType)
+  }
+
   /// The base weight of a module in Float64, output × input.
   func matrix(_ match: ModuleMatcher.Match) throws(FileError) -> Matrix<Double> {
     let tensor = try BaseTensor(self, match)

@@ -35,7 +35,7 @@ package struct BasisPlan: Sendable {
   private static func cost(of shape: [Int]) -> Int { shape[0] * shape[1] * min(shape[0], shape[1]) }
 
   /// Embeddings and output layers are seldom adapted, and cost more than all the rest.
-  private static func isVocabulary(_ name: String) -> Bool {
+  static func isVocabulary(_ name: String) -> Bool {
     let module = name.split(separator: ".").dropLast().last.map(String.init) ?? ""
     return AdapterFolder.isEmbedding(named: module) || ["lm_head", "embed_out", "output", "score"].contains(module)
   }

@@ -22,7 +22,7 @@ struct ModuleMatching {
   }
 
   mutating func run() throws(FileError) {
-    let matcher = try makeMatcher()
+    let matcher = try base.matcher()
     var found: OrderedDictionary<String, MeasurementPlan.Module> = [:]
     for (index, checkpoint) in checkpoints.enumerated() {
       adapterModules.formUnion(checkpoint.adapter.skippedModules)
@@ -43,15 +43,6 @@ struct ModuleMatching {
     modules = Array(found.values)
     remarkOnMismatches()
     remarkOnNorms(matcher)
-  }
-
-  private func makeMatcher() throws(FileError) -> ModuleMatcher {
-    var shapes: [String: [Int]] = [:]
-    for name in base.tensorNames { shapes[name] = try base.shape(of: name) }
-    let configuration = try? JSONValue(contentsOf: base.path + "/config.json")
-    return ModuleMatcher(
-      shapes: shapes, tiesEmbeddings: configuration?["tie_word_embeddings"]?.bool ?? false,
-      modelType: configuration?["text_config"]?["model_type"]?.string ?? configuration?["model_type"]?.string ?? "")
   }
 
   private mutating func matches(

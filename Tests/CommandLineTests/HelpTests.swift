@@ -21,7 +21,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "demo", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "doctor",
+    "", "demo", "plan", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack",
+    "doctor",
   ])
   func version(subcommand: String) throws {
     let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]

@@ -16,7 +16,8 @@ enum HelpText {
   static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
 
   static let subcommands = [
-    ("demo", TrainingHelpText.demo), ("train", TrainingHelpText.train), ("lab", TrainingHelpText.lab),
+    ("demo", TrainingHelpText.demo), ("plan", TrainingHelpText.plan), ("train", TrainingHelpText.train),
+    ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
     ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("convert", convert),
     ("pack", pack), ("doctor", doctor),
@@ -51,6 +52,8 @@ enum HelpText {
     SUBCOMMANDS:
       demo                    Trains a healthy run and a collapsing one, and sets
                               them side by side.
+      plan                    Says before a run how large its first steps will be,
+                              against LoRA's, and what to look out for.
       train                   Fine-tunes a small base model with one method and
                               writes a run folder.
       lab                     Trains a grid of runs and says which collapse, and at

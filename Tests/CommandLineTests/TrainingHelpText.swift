@@ -2,6 +2,7 @@
 enum TrainingHelpText {
   static let trainUsage = "spectroscope train <options>"
   static let labUsage = "spectroscope lab <options>"
+  static let planUsage = "spectroscope plan <options>"
   static let demoUsage = "spectroscope demo [--out <dir>] [--threads <n>] [--quiet]"
   static let pretrainUsage = "spectroscope pretrain [<options>] --out <dir>"
 
@@ -118,6 +119,38 @@ enum TrainingHelpText {
                               it beyond 1, with numeric and boxed (default: 1e-06).
       --test-share <share>    The share of a file's questions that are held out of
                               training, by their texts (default: 0.2).
+    """
+
+  static let plan = """
+    OVERVIEW: Says before a run how large its first steps will be, against LoRA's,
+    and what to look out for.
+
+    Adam moves every trained number by about the learning rate, so the first steps
+    of a method are as large as its Jacobian. Sizes are relative to the weights,
+    per kind of layer; the LoRA beside them has the same rank and α. Every line
+    says what it rests on: a law (algebra), a measurement
+    (notebooks-data/laboratory), or a report (with its source).
+
+    PiSSA, MiLoRA and svd need the singular values of the base, which come from its
+    spectral basis (see basis).
+
+    USAGE: \(planUsage)
+
+    \(method)
+
+    OPTIONS:
+      --base <dir>            The base model's folder (default: the embedded base).
+      --learning-rate <rate>  The learning rate (default: none; sizes are per unit
+                              of it).
+      --basis <dir>           The folder of the base's spectral basis (default: as
+                              for analyze).
+      --jobs <n>              How many weights to read at once (default: the number
+                              of cores).
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
     """
 
   static let demo = """
