@@ -52,7 +52,7 @@ let package = Package(
     library("RunStore", ["CHDF5", "Training", "Adapters", "Weights", "Spectra", "Diagnosis", collections]),
     library(
       "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections, logging]),
-    library("Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
+    library("Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections]),
     .executableTarget(
       name: "spectroscope",
       dependencies: [
@@ -79,7 +79,7 @@ let package = Package(
     tests(of: "RunStore", ["Training", "Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
-    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights"]),
+    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: ["spectroscope", "TestSupport", "RunStore", "Adapters", "Weights", collections],

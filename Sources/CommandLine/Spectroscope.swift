@@ -28,7 +28,7 @@ struct Spectroscope: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      Demo.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Basis.self, Export.self, Inspect.self,
+      Demo.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Basis.self, Compare.self, Export.self, Inspect.self,
       Convert.self, Pack.self, Doctor.self, CopyAnalysis.self, ExtractRun.self, PackRun.self, UnpackRun.self,
     ])
 }
