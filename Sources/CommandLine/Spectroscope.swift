@@ -28,8 +28,10 @@ struct Spectroscope: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      Demo.self, Plan.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Diagnose.self, Basis.self, Export.self,
-      Inspect.self, Convert.self, Pack.self, Doctor.self, CopyAnalysis.self, ExtractRun.self, PackRun.self, UnpackRun.self,
+      Demo.self, Plan.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Diagnose.self, Compare.self, Basis.self,
+      Export.self,
+      Inspect.self, Convert.self, Pack.self, Doctor.self, CopyAnalysis.self, ExtractRun.self, PackRun.self,
+      UnpackRun.self,
     ])
 }
 

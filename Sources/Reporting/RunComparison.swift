@@ -5,18 +5,7 @@ import Spectra
 
 /// Training runs side by side, step by step: what they earned, and how their weights moved.
 package struct RunComparison: Sendable {
-  /// One run with its analysis.
-  package struct Run: Sendable {
-    package var name: String
-    package var analysis: Analysis
-    package var records: TrainingRecords
-
-    package init(name: String, analysis: Analysis, records: TrainingRecords) {
-      self.name = name
-      self.analysis = analysis
-      self.records = records
-    }
-  }
+  package typealias Run = ComparedRun
 
   private let runs: [Run]
 
@@ -79,16 +68,12 @@ package struct RunComparison: Sendable {
   }
 
   /// The steps at which every run has a checkpoint.
-  private var steps: [Int] {
-    let sets = runs.map { Set($0.analysis.rows.map(\.step)) }
-    guard let first = sets.first else { return [] }
-    return sets.dropFirst().reduce(first) { $0.intersection($1) }.sorted()
-  }
+  private var steps: [Int] { commonSteps(runs.map { $0.analysis.rows.map(\.step) }) }
 
   private func value(_ quantity: Quantity, of run: Run, at step: Int) -> Double? {
     switch quantity {
     case .reward: mean("reward", of: run, at: step)
-    case .accuracy: run.records.records.first { $0.step == step }?.values["accuracy"].flatMap { $0 }
+    case .accuracy: run.recorded("accuracy", at: step)
     case .velocity: mean("update_velocity", of: run, at: step)
     case .shift: mean("shift_velocity", of: run, at: step)
     case .effectiveRank: median(run, step) { $0[.effectiveRank] }
@@ -102,11 +87,7 @@ package struct RunComparison: Sendable {
 
   /// The mean of a column since the checkpoint before.
   private func mean(_ column: String, of run: Run, at step: Int) -> Double? {
-    let before = steps.last { $0 < step } ?? -1
-    let values = run.records.records.filter { $0.step > before && $0.step <= step }.compactMap { record in
-      record.values[column].flatMap { $0 }
-    }
-    return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    run.mean(column, after: steps.last { $0 < step } ?? -1, through: step)
   }
 
   private func median(_ run: Run, _ step: Int, of value: (MetricValues) -> Double?) -> Double? {

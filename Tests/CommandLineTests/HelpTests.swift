@@ -21,7 +21,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "demo", "plan", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack",
+    "", "demo", "plan", "train", "lab", "pretrain", "analyze", "diagnose", "compare", "basis", "export", "inspect",
+    "convert", "pack",
     "doctor",
   ])
   func version(subcommand: String) throws {
@@ -120,6 +121,18 @@ import Testing
           Error: The value 'xml' is invalid for '--format <format>'. Please provide one of 'csv' and 'json'.
           Help:  --format <format>  The format of the files.
           """, usage: HelpText.exportUsage),
+      Misuse(
+        arguments: ["compare", "one.h5"], message: "Error: expected two files or more to compare, found 1",
+        usage: HelpText.compareUsage),
+      Misuse(
+        arguments: ["compare", "one.h5", "two.h5", "--points", "0"],
+        message: "Error: --points must be at least 1, found 0", usage: HelpText.compareUsage),
+      Misuse(
+        arguments: ["compare"],
+        message: """
+          Error: Missing expected argument '<file> ...'
+          Help:  <file>  Analysis files, or run folders or packed runs that hold one; two or more.
+          """, usage: HelpText.compareUsage),
       Misuse(
         arguments: ["inspect"],
         message: """

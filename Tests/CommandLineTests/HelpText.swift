@@ -7,6 +7,7 @@ enum HelpText {
   static let basisUsage =
     "spectroscope basis <base-dir> [--out <dir>] [--k <n>] [--vectors <vectors>] [--jobs <n>] [--verify] "
     + "[--json] [--quiet]"
+  static let compareUsage = "spectroscope compare <file> ... [--points <n>] [--json] [--quiet]"
   static let exportUsage = "spectroscope export <file> --format <format> --out <dir> [--quiet]"
   static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
   static let convertUsage =
@@ -19,8 +20,8 @@ enum HelpText {
     ("demo", TrainingHelpText.demo), ("plan", TrainingHelpText.plan), ("train", TrainingHelpText.train),
     ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
-    ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("convert", convert),
-    ("pack", pack), ("doctor", doctor),
+    ("analyze", analyze), ("basis", basis), ("compare", compare), ("export", export),
+    ("inspect", inspect), ("convert", convert), ("pack", pack), ("doctor", doctor),
   ]
 
   static let root = """
@@ -63,6 +64,8 @@ enum HelpText {
                               every checkpoint.
       basis                   Computes the spectral basis of a base model, which
                               every analysis over it uses.
+      compare                 Sets runs side by side, at equal steps and at equal
+                              size of the update.
       export                  Writes the data of an analysis for plotting.
       inspect                 Says what a file or folder is, and what is wrong with
                               it.
@@ -156,6 +159,35 @@ enum HelpText {
                               number of cores).
       --verify                Compare the SHA-256 of every weight with the one its
                               basis was made of.
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let compare = """
+    OVERVIEW: Sets runs side by side, at equal steps and at equal size of the
+    update.
+
+    Every run is held against the first. At equal steps a method that takes larger
+    steps differs in everything; what remains at equal ‖ΔW‖ is not a matter of step
+    size. Differences that the methods fix before training are marked *, those that
+    were there at the first line and have not grown since °.
+
+    The runs must lie over the same base and share modules. Energies and overlaps
+    are compared where each module was analysed with the same k in all runs
+    (`spectroscope analyze --k`).
+
+    USAGE: \(compareUsage)
+
+    ARGUMENTS:
+      <file>                  Analysis files, or run folders or packed runs that
+                              hold one; two or more.
+
+    OPTIONS:
+      --points <n>            How many steps to show, and at how many norms to
+                              compare (default: 3); --json has all steps.
       --json                  Print one JSON object instead of text.
       --quiet                 Print no progress and no notes; errors and --json
                               output remain.

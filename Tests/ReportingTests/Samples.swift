@@ -7,12 +7,13 @@ import TestSupport
 import Testing
 
 func row(
-  _ step: Int, _ module: String, _ delta: Delta = .initial, values: [Double] = [], metrics: [Metric: Double] = [:]
+  _ step: Int, _ module: String, _ delta: Delta = .initial, values: [Double] = [], metrics: [Metric: Double] = [:],
+  method: String = "lora"
 ) -> SpectrumRow {
   var stored = MetricValues()
   for (metric, value) in metrics { stored[metric] = value }
   return SpectrumRow(
-    step: step, module: module, method: "lora", delta: delta, metrics: stored, singularValues: values)
+    step: step, module: module, method: method, delta: delta, metrics: stored, singularValues: values)
 }
 
 /// The text of the file of that name that the format's exporter writes.
