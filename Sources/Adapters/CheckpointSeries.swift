@@ -81,7 +81,7 @@ package struct CheckpointSeries: Equatable, Sendable {
 
 extension CheckpointSeries {
   /// The layout and step that a folder's name stands for: `checkpoint-N`, `global_step_N` or `global_stepN_hf`.
-  static func layout(ofFolderNamed name: String) -> (Layout, step: Int)? {
+  package static func layout(ofFolderNamed name: String) -> (Layout, step: Int)? {
     func step(_ prefix: String, _ suffix: String = "") -> Int? {
       guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return nil }
       let digits = name.dropFirst(prefix.count).dropLast(suffix.count)

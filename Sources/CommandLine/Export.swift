@@ -11,8 +11,8 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes the data of an analysis for plotting.",
     discussion: """
-      csv writes modules.csv (one row per step, module and delta), singular_values.csv, findings.csv and, of a run folder, \
-      training.csv (one row per step); json writes the same as spectra.json. An empty cell or null means: undefined, or \
+      csv writes modules.csv (one row per step, module and delta), singular_values.csv, findings.csv and, of a run \
+      folder or where a log was joined, training.csv (one row per step); json writes the same as spectra.json. An empty cell or null means: undefined, or \
       not computed at this depth.
       """)
 
@@ -34,7 +34,7 @@ struct Export: ParsableCommand {
 
   func run() throws {
     let analysis = try GuardedReading.analysis(at: try Self.analysisFile(at: file))
-    let training = try Self.trainingRecords(at: file)
+    let training = try Self.trainingRecords(at: file) ?? analysis.training
     do {
       try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {

@@ -40,11 +40,13 @@ package struct Analysis: Equatable, Sendable {
   package var baseNorms: [String: Double]
   /// The singular values of W₀ by module, where they were computed.
   package var baseValues: [String: [Double]]
+  /// What the trainer's log says of the steps; nil where none was joined to the analysis.
+  package var training: TrainingRecords?
 
   package init(
     origin: AnalysisOrigin = AnalysisOrigin(), rows: [SpectrumRow] = [], findings: [Finding] = [],
     noticed: [Finding] = [], setup: RunSetup = RunSetup(), baseNorms: [String: Double] = [:],
-    baseValues: [String: [Double]] = [:]
+    baseValues: [String: [Double]] = [:], training: TrainingRecords? = nil
   ) {
     self.origin = origin
     self.rows = rows
@@ -53,5 +55,6 @@ package struct Analysis: Equatable, Sendable {
     self.setup = setup
     self.baseNorms = baseNorms
     self.baseValues = baseValues
+    self.training = training
   }
 }

@@ -16,6 +16,7 @@ import Weights
 ///     /analysis/updated/singular_values  [T, M, C] those of W₀ + ΔW, likewise; at depth full
 ///     /analysis/profiles/<delta>/<side>  [T, M, 11] energy by bins of W₀'s components, the last one the null space
 ///     /analysis/profiles/<delta>/<side>_null  what chance gives for it
+///     /training                      the trainer's log, where one was joined: what `TrainingFile` describes
 ///     /findings                      JSON text
 ///     /noticed                       JSON text: those of the findings that reading the files made; no dataset in older files
 ///     /setup                         JSON text: how the run was set up; likewise
@@ -35,7 +36,8 @@ package enum AnalysisFile {
     try HDF5File.write(to: path) { (root) throws(FileError) in try writer.write(to: root) }
   }
 
-  /// Reads a file back. The rows come by step, module in natural order, and delta.
+  /// Reads a file back. The rows come by step, module in natural order, and delta; of `training`, every record has every column, in the
+  /// order of names.
   ///
   /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, of another format or of a newer version.
   package static func read(from path: String) throws(FileError) -> Analysis {

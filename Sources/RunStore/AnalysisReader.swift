@@ -13,18 +13,25 @@ struct AnalysisReader {
     try AnalysisFile.format.require(of: root)
     try readOrigin(of: root)
     try readContent(of: root)
+    try readTraining(in: root)
   }
 
   /// Reads the analysis of a file that holds other things too, from its root.
   init(besideOthersIn root: borrowing HDF5Group) throws(FileError) {
-    try readOrigin(of: try root.group("analysis"))
+    let group = try root.group("analysis")
+    try readOrigin(of: group)
     try readContent(of: root)
+    try readTraining(in: group)
   }
 
   private mutating func readOrigin(of group: borrowing HDF5Group) throws(FileError) {
     for (name, field) in AnalysisOrigin.attributes {
       analysis.origin[keyPath: field] = try group.text(name) ?? ""
     }
+  }
+
+  private mutating func readTraining(in group: borrowing HDF5Group) throws(FileError) {
+    if try group.contains("training") { analysis.training = try TrainingFile.read(from: group) }
   }
 
   private mutating func readContent(of root: borrowing HDF5Group) throws(FileError) {

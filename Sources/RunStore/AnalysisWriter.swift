@@ -67,12 +67,16 @@ struct AnalysisWriter {
     try AnalysisFile.format.write(to: root)
     try writeOrigin(to: root)
     try writeContent(to: root)
+    if let training = analysis.training { try TrainingFile.write(training, to: root) }
   }
 
-  /// Writes everything to the root of a file that holds other things too; where the analysis comes from are then attributes of its group.
+  /// Writes everything to the root of a file that holds other things too; where the analysis comes from are then attributes of its
+  /// group, and the trainer's log is in that group.
   func write(besideOthersTo root: borrowing HDF5Group) throws(FileError) {
     try writeContent(to: root)
-    try writeOrigin(to: try root.group("analysis"))
+    let group = try root.group("analysis")
+    try writeOrigin(to: group)
+    if let training = analysis.training { try TrainingFile.write(training, to: group) }
   }
 
   private func writeContent(to root: borrowing HDF5Group) throws(FileError) {

@@ -10,7 +10,8 @@ import Weights
 ///     /checkpoints/<step>   what `RunCheckpoint` describes, as a group
 ///     /training             what `TrainingFile` describes
 ///     /training_jsonl       the text of training.jsonl
-///     /analysis, /findings  what `AnalysisFile` describes; where it comes from are attributes of /analysis
+///     /analysis, /findings  what `AnalysisFile` describes; where it comes from are attributes of /analysis, and the trainer's log that
+///                           was joined to it is /analysis/training
 ///
 /// What going on with the training needs is left out.
 package enum RunPack {

@@ -14,6 +14,8 @@ package struct TrainingRecords: Equatable, Sendable {
     package var values: OrderedDictionary<String, Double?> = [:]
     /// Numbers by module.
     package var series: OrderedDictionary<String, OrderedDictionary<String, Double?>> = [:]
+    /// The columns of `values` that are undefined because the log has NaN or an infinity there, not because it has nothing.
+    package var nonFinite: Set<String> = []
   }
 
   /// The records by step, in the order in which the steps first came.
@@ -76,6 +78,17 @@ extension TrainingRecords {
 
   mutating func add(_ record: Record) { byStep[record.step] = record }
 
+  /// Changes the record of a step, a new one where there was none.
+  mutating func update(at step: Int, _ change: (inout Record) -> Void) {
+    change(&byStep[step, default: Record(step: step)])
+  }
+
+  /// Leaves out what was recorded from a step on: of one column, or everything.
+  mutating func remove(_ column: String? = nil, from step: Int) {
+    guard let column else { return byStep.removeAll { $0.key >= step } }
+    for later in byStep.keys where later >= step { byStep[later]!.remove(column) }
+  }
+
   private static func parse(_ line: ArraySlice<UInt8>) throws(RecordError) -> JSONValue {
     do throws(JSONError) {
       return try JSONValue(parsing: Array(line), allowingNonFinite: true)
@@ -91,30 +104,41 @@ struct RecordError: Error {
 }
 
 extension TrainingRecords.Record {
-  /// Names that the layout of `training.h5` needs for itself, or that HDF5 cannot hold.
-  private static let reservedNames: Set<String> = ["step", "module", "title", "", "."]
-
   init(json: JSONValue) throws(RecordError) {
     guard let members = json.object else { throw RecordError(problem: "expected a JSON object, found another value") }
-    guard let step = json["step"]?.int, step >= 0 else {
-      throw RecordError(problem: "expected step to be a whole number, found \(json["step"]?.text() ?? "none")")
-    }
-    self.init(step: step)
+    self.init(step: try Self.step(json["step"], named: "step"))
     for (key, value) in members where key != "step" {
       let name = key.replacing("/", with: "_")
-      guard !Self.reservedNames.contains(name) else {
+      guard !TrainingColumn.reservedNames.contains(name) else {
         throw RecordError(problem: "expected another name for a column, found \(FileError.quoted(key))")
       }
       if let object = value.object {
         var numbers: OrderedDictionary<String, Double?> = [:]
         for (module, value) in object {
-          numbers.updateValue(try Self.number(value, of: "\(key) of \(module)"), forKey: module)
+          numbers.updateValue(
+            try Self.number(value, of: "\(key) of \(module)").flatMap { $0.isFinite ? $0 : nil }, forKey: module)
         }
         series[name] = numbers
       } else {
-        values.updateValue(try Self.number(value, of: key), forKey: name)
+        set(try Self.number(value, of: key), for: name)
       }
     }
+  }
+
+  /// The step that a JSON value says: a whole number of at least 0.
+  static func step(_ value: JSONValue?, named name: String) throws(RecordError) -> Int {
+    guard let step = value?.int, step >= 0 else {
+      let found =
+        switch value {
+        case nil: "none"
+        case .string(let text): FileError.quoted(text)
+        case .array: "a list"
+        case .object: "an object"
+        case .some(let value): value.text()
+        }
+      throw RecordError(problem: "expected \(name) to be a whole number, found \(found)")
+    }
+    return step
   }
 
   private static func number(_ value: JSONValue, of key: String) throws(RecordError) -> Double? {
@@ -123,6 +147,6 @@ extension TrainingRecords.Record {
       throw RecordError(
         problem: "expected \(FileError.quoted(key)) to be a number, null, or numbers by module, found another value")
     }
-    return number.isFinite ? number : nil
+    return number
   }
 }

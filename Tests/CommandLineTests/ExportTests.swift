@@ -1,4 +1,5 @@
 import Foundation
+import RunStore
 import TestSupport
 import Testing
 import Weights
@@ -91,6 +92,22 @@ import Weights
     }
     let (found, wanted) = (try #require(Double(found)), try #require(Double(wanted)))
     #expect(abs(found - wanted) <= relative * abs(wanted), "found \(found), expected \(wanted)")
+  }
+
+  /// Of an analysis that a trainer's log was joined to, beside which there is no run folder.
+  @Test func aJoinedLogIsExported() throws {
+    try #require(try bench.analyze(Reference.lora).status == 0)
+    var analysis = try AnalysisFile.read(from: bench.output)
+    let log = bench.path("log.csv")
+    try "step,train/reward,actor/kl_loss,own\n5,0.5,nan,1\n10,0.25,0.125,2\n".write(
+      toFile: log, atomically: true, encoding: .utf8)
+    analysis.training = try TrainingLog.read(path: log).records
+    try AnalysisFile.write(analysis, to: bench.output)
+    let result = try spectroscope("export", bench.output, "--format", "csv", "--out", bench.path("tables"))
+    #expect(result.status == 0 && result.stdout.contains(bench.filled("{}/tables/training.csv\n")))
+    let table = try CSVTable(path: bench.path("tables/training.csv"))
+    #expect(table.rows.map { $0["step"] } == ["5", "10"] && table.rows.map { $0["reward"] } == ["0.5", "0.25"])
+    #expect(table.rows.map { $0["kl"] } == ["", "0.125"] && table.rows.map { $0["own"] } == ["1.0", "2.0"])
   }
 
   @Test func jsonHoldsTheSameCells() throws {

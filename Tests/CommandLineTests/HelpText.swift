@@ -199,9 +199,9 @@ enum HelpText {
     OVERVIEW: Writes the data of an analysis for plotting.
 
     csv writes modules.csv (one row per step, module and delta),
-    singular_values.csv, findings.csv and, of a run folder, training.csv (one row
-    per step); json writes the same as spectra.json. An empty cell or null means:
-    undefined, or not computed at this depth.
+    singular_values.csv, findings.csv and, of a run folder or where a log was
+    joined, training.csv (one row per step); json writes the same as spectra.json.
+    An empty cell or null means: undefined, or not computed at this depth.
 
     USAGE: \(exportUsage)
 

@@ -31,6 +31,17 @@ import Weights
     #expect(try AnalysisFile.read(from: back + "/analysis.h5") == AnalysisFile.read(from: path + "/analysis.h5"))
   }
 
+  /// The log that was joined to the analysis is another thing than what the run has recorded.
+  @Test func aJoinedLogComesBackWithItsAnalysis() throws {
+    var analysis = sample
+    analysis.training = try log(#"{"step":1,"loss":NaN}"# + "\n").records
+    try AnalysisFile.write(analysis, to: path + "/analysis.h5")
+    try RunPack.write(path, to: pack)
+    try RunPack.unpack(pack, to: folder.path("back"))
+    #expect(try AnalysisFile.read(from: folder.path("back/analysis.h5")) == analysis)
+    #expect(try bytes(of: folder.path("back/training.h5")) == bytes(of: path + "/training.h5"))
+  }
+
   @Test func whatIsNotThereStaysAway() throws {
     for name in ["analysis.h5", "training.jsonl", "training.h5"] {
       try FileManager.default.removeItem(atPath: path + "/" + name)
