@@ -1,3 +1,4 @@
+import Diagnosis
 import RunStore
 import Spectra
 import Weights
