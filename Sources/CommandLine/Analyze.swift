@@ -40,6 +40,12 @@ struct Analyze: ParsableCommand {
   @Option(help: ArgumentHelp("The adapter as it was at step 0, where it is kept elsewhere.", valueName: "dir"))
   var initial: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A log of the trainer: trainer_state.json, TensorBoard's event files, verl's or other JSON lines, CSV; may be given several times "
+        + "(default: that of the source).", valueName: "path"))
+  var log: [String] = []
+
   @Option(help: "The method, where the files cannot tell.")
   var method: StatedMethod?
 
@@ -106,17 +112,19 @@ struct Analyze: ParsableCommand {
 
   private func optionsOfSeries(base: String, out: String) throws(FileError) -> MeasurementOptions {
     try requireWritableFolder(of: out)
-    return MeasurementOptions(
+    var options = MeasurementOptions(
       source: source, base: base, initial: initial, method: method?.method, depth: depth,
       basis: BasisLocation.folder(named: basis, output: out, base: base), directions: k,
       jobs: jobs ?? Self.availableCores, output: out)
+    options.logs = log
+    return options
   }
 
   private func optionsOfRun() throws(FileError) -> MeasurementOptions {
     try requireWritableFolder(of: out ?? source + "/" + RunLayout.analysis)
     var options = try Self.options(
       ofRun: source, base: base, initial: initial, method: method?.method, jobs: jobs ?? Self.availableCores, out: out)
-    (options.depth, options.directions) = (depth, k)
+    (options.depth, options.directions, options.logs) = (depth, k, log)
     // The weights of the laboratory's models are decomposed faster than a file is read.
     options.basis = basis.map { BasisFolder(path: $0) }
     return options

@@ -27,6 +27,8 @@ package struct MeasurementOptions: Sendable {
   package var base: String
   /// The adapter as it was at step 0, where it is kept outside the series.
   package var initial: String?
+  /// Logs of the trainer, which are joined with the spectra on the step axis; where there is none, that of the source itself is looked for.
+  package var logs: [String] = []
   /// Overrides what the files say of the method.
   package var method: AdapterMethod?
   /// How deep to go.

@@ -120,17 +120,16 @@ extension MeasurementPlan {
   private func assemble(
     _ options: MeasurementOptions, references: MeasurementResults, pieces: [MeasurementPiece]
   ) throws(FileError) -> Outcome {
-    let records =
-      try run.map { run throws(FileError) in try TrainingRecords(path: run.files + "/" + RunLayout.records) }
-      ?? TrainingRecords()
+    let log = try TrainerLog(options)
     let rows = pieces.sorted { ($0.step, $0.module) < ($1.step, $1.module) }.flatMap(\.rows)
     let origin = AnalysisOrigin(
       source: run?.path ?? options.source, base: run?.identity.base ?? options.base,
       createdBy: "spectroscope \(programVersion)", depth: depth.rawValue, coverage: coverage)
     var analysis = Analysis(
-      origin: origin, rows: rows, noticed: Finding.findings(from: remarks + pieces.flatMap(\.remarks)),
-      setup: try setup(records: records), baseNorms: references.norms, baseValues: references.values)
-    analysis.findings = analysis.verdict(records: records).findings
+      origin: origin, rows: rows, noticed: Finding.findings(from: remarks + log.remarks + pieces.flatMap(\.remarks)),
+      setup: try setup(records: log.records), baseNorms: references.norms, baseValues: references.values,
+      training: run == nil && !log.records.isEmpty ? log.records : nil)
+    analysis.findings = analysis.verdict(records: log.records).findings
     return Outcome(
       analysis: analysis,
       damaged: damagedCheckpointCount + pieces.count(where: \.isDamaged))

@@ -7,7 +7,8 @@ extension RunEvidence {
   /// - Parameter records: what training recorded, joined with the spectra on the step axis.
   package init(_ analysis: Analysis, records: TrainingRecords?) {
     self.init(
-      rows: analysis.rows, reading: analysis.noticed, timeline: Timeline(records ?? TrainingRecords()),
+      rows: analysis.rows, reading: analysis.noticed,
+      timeline: Timeline(records ?? analysis.training ?? TrainingRecords()),
       setup: analysis.setup, baseNorms: analysis.baseNorms)
   }
 }
@@ -17,12 +18,8 @@ extension Timeline {
   package init(_ records: TrainingRecords) {
     self.init(
       records.records.map { record in
-        Record(
-          step: record.step,
-          values: Dictionary(
-            uniqueKeysWithValues: record.values.compactMap { name, value in
-              value.map { (name, $0) }
-            }))
+        let values = record.values.compactMap { name, value in value.map { (name, $0) } }
+        return Record(step: record.step, values: Dictionary(uniqueKeysWithValues: values), nonFinite: record.nonFinite)
       })
   }
 }

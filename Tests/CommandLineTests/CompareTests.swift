@@ -13,7 +13,7 @@ import Weights
   private func trained(_ name: String, _ method: String, _ options: String...) throws -> String {
     let folder = bench.path(name)
     let arguments = [
-      "train", "--method", method, "--learning-rate", "1e-3", "--steps", "15", "--out", folder, "--quiet",
+      "train", "--method", method, "--learning-rate", "1e-3", "--steps", "25", "--out", folder, "--quiet",
     ]
     let training = try run(Program.path, arguments + options, environment: Program.environment)
     try #require(training.status == 0, "\(training.stderr)")
@@ -37,7 +37,7 @@ import Weights
     -> JSONValue
   {
     let points = try #require(json[alignment]?["points"]?.array)
-    return try #require(points[index]["runs"]?.array?[run][what])
+    return try #require(points.dropFirst(index).first?["runs"]?.array?[run][what])
   }
 
   // MARK: Real runs
@@ -53,7 +53,12 @@ import Weights
     let ratios = try (1...3).map { try found(json, "at_step", 0, $0, "ratios")["update_velocity"]?.double ?? 0 }
     #expect(ratios[0] > 1.6 && ratios[1] < 0.8 && (0.8...1.3).contains(ratios[2]), "\(ratios)")
     let points = try #require(json["at_norm"]?["points"]?.array)
-    #expect(points.allSatisfy { $0["runs"]?.array?.first?["values"]?["relative_norm"] == $0["relative_norm"] })
+    for point in points {
+      let (found, norm) = (
+        point["runs"]?.array?.first?["values"]?["relative_norm"]?.double, point["relative_norm"]?.double
+      )
+      #expect(abs((found ?? 0) - (norm ?? 1)) < 1e-9)
+    }
     let shared = try compared(runs[0], runs[1])
     let remaining = try found(shared, "at_norm", 2, 1, "ratios")
     #expect((remaining["spectral_shift"]?.double ?? 0) > 1.5 && (remaining["shift_share"]?.double ?? 0) > 2)
@@ -85,7 +90,7 @@ import Weights
     let expected = try compared(lora, pissa)
     for form in [pissa + "/analysis.h5", pack] {
       let found = try compared(lora, form)
-      #expect(found["at_step"]?["points"]?.array?.count == 3)
+      #expect(found["at_step"]?["points"]?.array?.count == 5)
       #expect(
         try self.found(found, "at_norm", 1, 1, "ratios") == self.found(expected, "at_norm", 1, 1, "ratios"), "\(form)")
     }
@@ -108,11 +113,10 @@ import Weights
   @Test func differentRanks() throws {
     let (small, large) = (try trained("small", "lora"), try trained("large", "lora", "--rank", "8"))
     let json = try compared(small, large)
-    #expect(
-      json["notes"] == [
-        "energy, overlap and shift velocity are left out, because k differs: in model.layers.0.mlp.down_proj it is 4 and 8; "
-          + "analyse every run again with `spectroscope analyze … --k 4`"
-      ])
+    let note =
+      "energy, overlap and shift velocity are left out, because k differs: in model.layers.0.mlp.down_proj it is 4 and 8; "
+      + "analyse every run again with `spectroscope analyze … --k 4`"
+    #expect(json["notes"] == [.string(note)])
     #expect(json["quantities"]?.array?.contains("overlap") == false)
     try analyze(large, "--k", "4")
     let equal = try compared(small, large)

@@ -37,6 +37,7 @@ package enum Catalogue {
     LengthRunaway.self,
     HiddenNonFinite.self,
     LoggedNonFinite.self,
+    DamagedLog.self,
     WrongBase.self,
     StartIsUnknown.self,
     RandomisedStart.self,

@@ -19,6 +19,7 @@ extension AdapterRemark.Kind {
     case .convertedAdapter: ConvertedAdapter.self
     case .baseDiffers: BaseDiffers.self
     case .startIsNotOfBase: WrongBase.self
+    case .damagedLog: DamagedLog.self
     }
   }
 

@@ -102,7 +102,9 @@ extension Comparison {
     var parts: [String] = []
     if norms.points.isEmpty {
       parts.append("no sizes are equal, so a larger step and another direction cannot be told apart")
-    } else {
+    } else if let point = norms.points.last,
+      runs.indices.contains(where: { Self.isNotable(ratio(.step, run: $0, at: point)) })
+    {
       parts.append("runs of equal size have taken unequal numbers of steps, and what time did remains open")
     }
     let unrewarded = runs.indices.filter { !has(.reward, run: $0) && !has(.accuracy, run: $0) }.map { runs[$0].name }

@@ -36,11 +36,16 @@ package struct TrainingLog: Sendable {
     return isFolder.boolValue ? try read(folder: path) : try read(file: path)
   }
 
+  /// The log that lies in a folder, as `read(path:)` finds it; nil where there is none.
+  package static func find(in folder: String) throws(FileError) -> TrainingLog? {
+    let own = folder + "/" + RunLayout.records
+    if RunFolder.isRun(at: folder), FileManager.default.fileExists(atPath: own) { return try read(file: own) }
+    if let log = try TrainerStateLog.read(folder: folder) { return log }
+    return try EventLog.read(folder: folder)
+  }
+
   private static func read(folder path: String) throws(FileError) -> TrainingLog {
-    let own = path + "/" + RunLayout.records
-    if RunFolder.isRun(at: path), FileManager.default.fileExists(atPath: own) { return try read(file: own) }
-    if let log = try TrainerStateLog.read(folder: path) { return log }
-    if let log = try EventLog.read(folder: path) { return log }
+    if let log = try find(in: path) { return log }
     throw FileError(
       .badContent, path: path,
       "expected a training log: training.jsonl of a run, \(TrainerStateLog.fileName) here or in checkpoint-N, or TensorBoard's "
