@@ -45,7 +45,7 @@ struct Export: ParsableCommand {
   }
 
   /// What the run at `path` has recorded; nil for anything else, and where it has recorded nothing.
-  private static func trainingRecords(at path: String) throws(FileError) -> TrainingRecords? {
+  static func trainingRecords(at path: String) throws(FileError) -> TrainingRecords? {
     guard let folder = try RunLocation.folder(of: path) else { return nil }
     let file = folder + "/" + RunLayout.records
     return FileManager.default.fileExists(atPath: file) ? try TrainingRecords(path: file) : nil
