@@ -83,7 +83,7 @@ let package = Package(
     tests(of: "RunStore", ["Training", "Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
-    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights"]),
+    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [

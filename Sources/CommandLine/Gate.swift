@@ -81,7 +81,13 @@ struct Gate: ParsableCommand {
     let subject = GateSubject(
       path: file, base: base, initial: initial, method: method?.method, note: { if !quiet { Console.error($0) } },
       progress: quiet ? nil : ProgressLine())
-    let analysis = try subject.analysis()
+    let analysis: Analysis
+    do {
+      analysis = try subject.analysis()
+    } catch let error as GateSubject.MissingBase {
+      Console.error("Error: \(error.state). To have it analysed, pass its base model's folder with --base")
+      throw ExitCode.validationFailure
+    }
     let evidence = RunEvidence(analysis, records: try Export.trainingRecords(at: file))
     return GateReport(
       GateResult(on: evidence, policy: policy), file: file, origin: analysis.origin, method: evidence.method,

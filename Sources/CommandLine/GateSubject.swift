@@ -17,20 +17,23 @@ struct GateSubject {
   let note: (String) -> Void
   let progress: ProgressLine?
 
-  /// - Throws: `FileError` where there is nothing to judge or it cannot be read, `ValidationError` where the base must be named.
+  /// Thrown where something has to be analysed first, and nothing says which base it belongs to.
+  struct MissingBase: Error {
+    let state: String
+  }
+
+  /// - Throws: `FileError` where there is nothing to judge or it cannot be read, `MissingBase`.
   func analysis() throws -> Analysis {
     guard FileManager.default.fileExists(atPath: path) else {
       throw FileError(.cannotOpen, path: path, "no such file or folder")
     }
     let run = try RunLocation.folder(of: path)
     let found = try present(in: run)
-    if let found, let newer = try newerCheckpoint(than: found, in: run) {
-      note("the analysis of \(path) ends before checkpoint \(newer): it is analysed anew, at depth update")
-    } else if let found {
-      return found
-    } else {
-      note("\(path) is not analysed yet: it is analysed at depth update")
-    }
+    let newer = try found.flatMap { found throws(FileError) in try newerCheckpoint(than: found, in: run) }
+    if let found, newer == nil { return found }
+    let state = newer.map { "the analysis of \(path) ends before checkpoint \($0)" } ?? "\(path) is not analysed yet"
+    guard run != nil || base != nil else { throw MissingBase(state: state) }
+    note("\(state): it is analysed\(newer == nil ? "" : " anew"), at depth update")
     return try measured(isRun: run != nil)
   }
 
@@ -87,14 +90,9 @@ extension GateSubject {
       output: output)
   }
 
-  private func optionsOfSeries(_ output: String) throws -> MeasurementOptions {
-    guard let base else {
-      throw ValidationError(
-        "Missing expected argument '--base <dir>': \(path) has to be analysed, and there is a default for run folders alone"
-      )
-    }
+  private func optionsOfSeries(_ output: String) -> MeasurementOptions {
     return MeasurementOptions(
-      source: path, base: base, initial: initial, method: method, depth: .update, jobs: Analyze.availableCores,
+      source: path, base: base!, initial: initial, method: method, depth: .update, jobs: Analyze.availableCores,
       output: output)
   }
 

@@ -21,7 +21,9 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "demo", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "doctor",
+    "", "demo", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "gate",
+    "explain",
+    "doctor",
   ])
   func version(subcommand: String) throws {
     let arguments = subcommand.isEmpty ? ["--version"] : [subcommand, "--version"]
@@ -140,6 +142,14 @@ import Testing
       Misuse(
         arguments: ["pack", "run", "--out", ""], message: "Error: --out must name a file, found an empty text",
         usage: HelpText.packUsage),
+      Misuse(
+        arguments: ["gate"], message: "Error: Missing expected argument '<file>'", usage: HelpText.gateUsage),
+      Misuse(
+        arguments: ["gate", "run", "--json", "--format", "sarif"],
+        message: "Error: --json is --format json, found --format sarif with it", usage: HelpText.gateUsage),
+      Misuse(
+        arguments: ["gate", "run", "--out", ""], message: "Error: --out must name a file, found an empty text",
+        usage: HelpText.gateUsage),
       Misuse(
         arguments: ["doctor", "--jsn"], message: "Error: Unknown option '--jsn'. Did you mean '--json'?",
         usage: HelpText.doctorUsage),

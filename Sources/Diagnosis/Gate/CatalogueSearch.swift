@@ -1,7 +1,7 @@
 extension Catalogue {
   /// The kinds whose code or name is nearest to a text that is neither, the nearest first.
   ///
-  /// Near is what one mistake in three characters makes of it, or what begins or ends alike.
+  /// Near is what two mistakes, or one in three characters, make of it, or what begins or ends alike.
   package static func kinds(near text: String) -> [any FindingKind.Type] {
     let wanted = Array(text.lowercased().prefix(64))
     guard !wanted.isEmpty else { return [] }
@@ -16,7 +16,7 @@ extension Catalogue {
   /// The distance of two texts where they are near each other.
   private static func near(_ a: [Character], _ b: [Character]) -> Int? {
     let distance = editDistance(a, b)
-    if distance <= max(1, min(a.count, b.count) / 3) { return distance }
+    if distance <= max(2, min(a.count, b.count) / 3) { return distance }
     let isPart = a.count >= 4 && String(b).contains(String(a))
     return isPart ? distance : nil
   }
