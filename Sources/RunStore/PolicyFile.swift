@@ -37,6 +37,7 @@ package enum PolicyFile {
   /// Reads a policy; `path` is the file it is in, for messages.
   package static func policy(in text: String, path: String) throws(FileError) -> GatePolicy {
     let place = PolicyPlace(path: path)
+    try requireNoAliases(in: text, place)
     let root: Node?
     do {
       root = try Parser(yaml: text).singleRoot()
@@ -46,6 +47,18 @@ package enum PolicyFile {
     guard let root else { throw place.error(line: 1, "expected a policy, found nothing", "Begin with `version: 1`") }
     let reader = PolicyReader(place: place)
     return try reader.policy(root)
+  }
+
+  /// Throws where a name is both an anchor and an alias: aliases of aliases make a short text grow without end, and a policy needs none.
+  private static func requireNoAliases(in text: String, _ place: PolicyPlace) throws(FileError) {
+    let anchors = Set(text.matches(of: /&([0-9A-Za-z_\-]+)/).map(\.output.1))
+    guard let alias = text.matches(of: /\*([0-9A-Za-z_\-]+)/).first(where: { anchors.contains($0.output.1) }) else {
+      return
+    }
+    let line = text[..<alias.range.lowerBound].count(where: \.isNewline) + 1
+    throw place.error(
+      line: line, "expected no aliases, found \(FileError.quoted(String(alias.output.0)))",
+      "Write out what it stands for")
   }
 }
 

@@ -60,7 +60,8 @@ import Weights
 
   @Test func aPolicyDecides() throws {
     let file = try write([Self.alphaIsZero])
-    let silencing = try policy("version: 1\naccept: {data: true, calibration: true}\nrules:\n  SP105: {silence: true, reason: a placeholder}\n")
+    let silencing = try policy(
+      "version: 1\naccept: {data: true, calibration: true}\nrules:\n  SP105: {silence: true, reason: a placeholder}\n")
     let result = try spectroscope("gate", file, "--policy", silencing)
     #expect(
       result.stdout.hasPrefix(

@@ -100,6 +100,10 @@ import Weights
     (
       "version: 1\nversion: 1", "line 1: expected every key once, found \"version\" twice. Leave one of them"
     ),
+    (
+      "version: 1\naccept: &a {data: true}\nrules: *a",
+      "line 3: expected no aliases, found \"*a\". Write out what it stands for"
+    ),
     ("version: 1\nrules: {", "line 3: expected YAML, found something else: did not find expected node content"),
     (
       "version: 1\nrules: {zzzzzzzzzz: {fatal: true}}",
@@ -126,6 +130,20 @@ import Weights
   ]) func hostileTextIsRefused(text: String) throws {
     let error = #expect(throws: FileError.self) { try policy(text) }
     #expect(error?.kind == .badContent)
+  }
+
+  @Test func aliasesThatGrowWithoutEndAreRefusedAtOnce() throws {
+    var text = "version: 1\na: &a0 [x]\n"
+    for level in 1...30 {
+      text += "b\(level): &a\(level) [" + repeatElement("*a\(level - 1)", count: 9).joined(separator: ",") + "]\n"
+    }
+    let error = #expect(throws: FileError.self) { try policy(text + "? *a30\n: 1\n") }
+    #expect(error?.description.contains("expected no aliases") == true)
+  }
+
+  @Test func starsAndAmpersandsMayStandInReasons() throws {
+    let found = try policy("version: 1\nrules: {SP105: {silence: true, reason: \"R&D: 2*x, *always* & ever\"}}")
+    #expect(found.rules["SP105"]?.reason == "R&D: 2*x, *always* & ever")
   }
 
   @Test func filesThatAreNoPolicy() throws {
