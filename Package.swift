@@ -11,9 +11,10 @@ let algorithms: Target.Dependency = .product(name: "RealModule", package: "swift
 let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -33,6 +34,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // MARK: C libraries
@@ -49,10 +51,16 @@ let package = Package(
     library("Spectra", ["LinearAlgebra"]),
     library("Diagnosis", ["Adapters", "Spectra"]),
     library("Training", ["Adapters", "Weights", "LinearAlgebra", "CKernels", "CBase", algorithms, collections]),
-    library("RunStore", ["CHDF5", "Training", "Adapters", "Weights", "Spectra", "Diagnosis", collections]),
+    library("RunStore", ["CHDF5", "Training", "Adapters", "Weights", "Spectra", "Diagnosis", collections, yaml]),
     library(
       "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections, logging]),
+<<<<<<< HEAD
     library("Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections]),
+=======
+    library(
+      "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections],
+      resources: [.embedInCode("Gate/gate.schema.json")]),
+>>>>>>> gate
     .executableTarget(
       name: "spectroscope",
       dependencies: [
@@ -79,10 +87,16 @@ let package = Package(
     tests(of: "RunStore", ["Training", "Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
+<<<<<<< HEAD
     tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights"]),
+=======
+    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
+>>>>>>> gate
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["spectroscope", "TestSupport", "RunStore", "Adapters", "Weights", collections],
+      dependencies: [
+        "spectroscope", "TestSupport", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections,
+      ],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6],

@@ -7,7 +7,7 @@ package struct AdapterRemark: Equatable, Hashable, Sendable {
     case bIsZero, nonFinite, alphaIsZero, alphaIsMissing, matchesNoModule, rankOffConfiguration
     case notAnalysed, damagedCheckpoint, seriesChanged
     case startIsUnknown, startIsRecomputed, convertedAdapter
-    case runIndexIsLost, baseDiffers, startIsNotOfBase, damagedLog
+    case runIndexIsLost, baseDiffers, startIsNotOfBase, damagedLog, trainedUnderAlphaZero
   }
 
   package var kind: Kind

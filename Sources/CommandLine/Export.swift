@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnosis
 import Foundation
 import Reporting
 import RunStore
@@ -33,8 +34,10 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
-    let analysis = try GuardedReading.analysis(at: try Self.analysisFile(at: file))
-    let training = try Self.trainingRecords(at: file) ?? analysis.training
+    let run = try AnalysedRun(at: file)
+    var analysis = run.analysis
+    analysis.findings = run.verdict.findings
+    let training = run.records ?? analysis.training
     do {
       try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {

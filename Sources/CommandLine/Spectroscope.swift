@@ -17,7 +17,9 @@ struct Spectroscope: ParsableCommand {
         spectroscope export analysis.h5 --format csv --out spectra/
 
       Exit codes:
-          0  success
+          0  success; the gate says healthy
+          1  the gate says alert
+          2  the gate is inconclusive
          64  wrong usage
          65  the input's content is bad; what could be analysed is still written
          66  the input cannot be opened
@@ -28,9 +30,14 @@ struct Spectroscope: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
+<<<<<<< HEAD
       Demo.self, Plan.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Diagnose.self, Compare.self, Basis.self,
       Export.self,
       Inspect.self, Convert.self, Pack.self, Doctor.self, CopyAnalysis.self, ExtractRun.self, PackRun.self,
+=======
+      Demo.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Basis.self, Export.self, Inspect.self,
+      Convert.self, Pack.self, Gate.self, Explain.self, Doctor.self, CopyAnalysis.self, ExtractRun.self, PackRun.self,
+>>>>>>> gate
       UnpackRun.self,
     ])
 }

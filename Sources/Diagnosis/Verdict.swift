@@ -47,7 +47,7 @@ extension Verdict {
   /// `inconclusive`; else it is `healthy`, warnings or not.
   package init(on run: RunEvidence) {
     let judged = Catalogue.kinds.map { $0.judge(run) }
-    let all = Mismatch.withholding(run.reading + judged.flatMap(\.findings))
+    let all = Mismatch.withholding(Remedies.added(to: run.reading, run.setup) + judged.flatMap(\.findings))
     var gaps = judged.flatMap(\.gaps) + DataGaps.gaps(of: run) + all.gaps
     var seen: Set<Gap> = []
     gaps = gaps.filter { seen.insert($0).inserted }
@@ -68,6 +68,17 @@ extension Verdict {
   /// A load mismatch explains everything that comes after it; else the cause of the earliest alert that has one.
   private static func cause(of alerts: [Finding]) -> Cause? {
     alerts.contains { $0.cause == .loadMismatch } ? .loadMismatch : alerts.lazy.compactMap(\.cause).first
+  }
+}
+
+/// What to do about findings that were noticed before the setup was known.
+enum Remedies {
+  static func added(to findings: [Finding], _ setup: RunSetup) -> [Finding] {
+    findings.map { finding in
+      var finding = finding
+      finding.remedy = finding.remedy ?? Catalogue.kind(finding.code)?.remedy(for: setup)
+      return finding
+    }
   }
 }
 

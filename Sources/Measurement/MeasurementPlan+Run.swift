@@ -125,8 +125,10 @@ extension MeasurementPlan {
     let origin = AnalysisOrigin(
       source: run?.path ?? options.source, base: run?.identity.base ?? options.base,
       createdBy: "spectroscope \(programVersion)", depth: depth.rawValue, coverage: coverage)
+    let noticed = try remarks + log.remarks + remarksOnSilencedFactors() + pieces.flatMap(\.remarks)
     var analysis = Analysis(
-      origin: origin, rows: rows, noticed: Finding.findings(from: remarks + log.remarks + pieces.flatMap(\.remarks)),
+      origin: origin, rows: rows,
+      noticed: Finding.findings(from: noticed),
       setup: try setup(records: log.records), baseNorms: references.norms, baseValues: references.values,
       training: run == nil && !log.records.isEmpty ? log.records : nil)
     analysis.findings = analysis.verdict(records: log.records).findings

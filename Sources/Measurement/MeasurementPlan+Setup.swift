@@ -25,6 +25,24 @@ extension MeasurementPlan {
   }
 }
 
+extension MeasurementPlan {
+  /// Says of checkpoints with an α of 0 whether there is anything that it silences; reads their factors.
+  func remarksOnSilencedFactors() throws(FileError) -> [AdapterRemark] {
+    var remarks: [AdapterRemark] = []
+    for checkpoint in checkpoints {
+      let silenced = checkpoint.adapter.modules.filter { !$0.isWhole && $0.scaling == 0 }
+      var trained = 0
+      for module in silenced where try !checkpoint.adapter.isUntrained(module) { trained += 1 }
+      guard trained > 0 else { continue }
+      remarks.append(
+        AdapterRemark(
+          .trainedUnderAlphaZero, step: checkpoint.step, value: Double(trained),
+          "\(trained) module\(trained == 1 ? " holds" : "s hold") trained factors, and α = 0 makes their update zero"))
+    }
+    return remarks
+  }
+}
+
 extension RunSetup {
   /// Takes what a run of our own has recorded.
   fileprivate mutating func take(_ identity: RunIdentity) {

@@ -142,7 +142,8 @@ package struct DiagnosisText: Sendable {
       let families = Set(verdict.alerts.map { $0.code.prefix(3) })
       if families.contains("SP4"), families.contains("SP2") { return "high – weights and behaviour agree" }
       return verdict.alerts.contains { $0.pValue == nil }
-        ? "high – a fact in the files, not an estimate" : "moderate – one kind of evidence; bounds are provisional"
+        ? "high – from the files themselves, not from statistics"
+        : "moderate – one kind of evidence; bounds are provisional"
     case .healthy: return "moderate – inside the calibrated range; bounds are provisional"
     case .inconclusive: return "low – see what was not judged"
     }

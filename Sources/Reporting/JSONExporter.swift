@@ -1,3 +1,4 @@
+import Diagnosis
 import OrderedCollections
 import RunStore
 import Weights
@@ -17,7 +18,7 @@ enum JSONExporter: Exporter {
     var object: OrderedDictionary<String, JSONValue> = [:]
     for table in AnalysisTable.all(of: analysis, training: training) { object[table.name] = table.json }
     for name in ["profiles", "training"] where object[name] == nil { object[name] = [] }
-    object["verdict"] = .null
+    object["verdict"] = .string(analysis.verdict(records: training).outcome.rawValue)
     return .object(object)
   }
 }

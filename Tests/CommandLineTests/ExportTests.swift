@@ -34,7 +34,8 @@ import Weights
     #expect(
       result.stdout
         == bench.filled(
-          "{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/findings.csv\n"))
+          "{}/tables/modules.csv\n{}/tables/singular_values.csv\n{}/tables/profiles.csv\n{}/tables/training.csv\n{}/tables/findings.csv\n"
+        ))
     #expect(result.stderr == "")
     #expect(result.status == 0)
     func header(_ name: String) throws -> Substring? {
@@ -44,7 +45,8 @@ import Weights
     #expect(try header("singular_values") == "step,module,delta,index,value")
     #expect(try header("profiles") == "step,module,delta,side,bin,first,last,share,null")
     #expect(
-      try header("findings") == "step,code,name,severity,module,value,threshold,baseline,p_value,message")
+      try header("findings")
+        == "step,code,name,severity,module,value,threshold,baseline,p_value,message,effect_size,cause,remedy")
   }
 
   @Test func quietListsNothing() throws {

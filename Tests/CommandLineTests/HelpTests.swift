@@ -21,8 +21,13 @@ import Testing
   }
 
   @Test(arguments: [
+<<<<<<< HEAD
     "", "demo", "plan", "train", "lab", "pretrain", "analyze", "diagnose", "compare", "basis", "export", "inspect",
     "convert", "pack",
+=======
+    "", "demo", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "gate",
+    "explain",
+>>>>>>> gate
     "doctor",
   ])
   func version(subcommand: String) throws {
@@ -154,6 +159,14 @@ import Testing
       Misuse(
         arguments: ["pack", "run", "--out", ""], message: "Error: --out must name a file, found an empty text",
         usage: HelpText.packUsage),
+      Misuse(
+        arguments: ["gate"], message: "Error: Missing expected argument '<file>'", usage: HelpText.gateUsage),
+      Misuse(
+        arguments: ["gate", "run", "--json", "--format", "sarif"],
+        message: "Error: --json is --format json, found --format sarif with it", usage: HelpText.gateUsage),
+      Misuse(
+        arguments: ["gate", "run", "--out", ""], message: "Error: --out must name a file, found an empty text",
+        usage: HelpText.gateUsage),
       Misuse(
         arguments: ["doctor", "--jsn"], message: "Error: Unknown option '--jsn'. Did you mean '--json'?",
         usage: HelpText.doctorUsage),

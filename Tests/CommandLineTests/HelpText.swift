@@ -14,14 +14,24 @@ enum HelpText {
     "spectroscope convert <source> --to <form> --out <dir> [--with-base] [--plain] [--base <dir>] "
     + "[--initial <dir>] [--method <method>] [--quiet]"
   static let packUsage = "spectroscope pack <run> --out <file> [--quiet]"
+  static let gateUsage =
+    "spectroscope gate [<file>] [--policy <file>] [--format <format>] [--out <file>] [--base <dir>] "
+    + "[--initial <dir>] [--method <method>] [--schema] [--json] [--quiet]"
+  static let explainUsage =
+    "spectroscope explain [<code> ...] [--json] [--quiet]"
   static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
 
   static let subcommands = [
     ("demo", TrainingHelpText.demo), ("plan", TrainingHelpText.plan), ("train", TrainingHelpText.train),
     ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
+<<<<<<< HEAD
     ("analyze", analyze), ("basis", basis), ("compare", compare), ("export", export),
     ("inspect", inspect), ("convert", convert), ("pack", pack), ("doctor", doctor),
+=======
+    ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("convert", convert),
+    ("pack", pack), ("gate", gate), ("explain", explain), ("doctor", doctor),
+>>>>>>> gate
   ]
 
   static let root = """
@@ -35,7 +45,9 @@ enum HelpText {
       spectroscope export analysis.h5 --format csv --out spectra/
 
     Exit codes:
-        0  success
+        0  success; the gate says healthy
+        1  the gate says alert
+        2  the gate is inconclusive
        64  wrong usage
        65  the input's content is bad; what could be analysed is still written
        66  the input cannot be opened
@@ -72,6 +84,9 @@ enum HelpText {
       convert                 Turns a run folder into PEFT adapters, and PEFT
                               adapters into a run folder.
       pack                    Makes one self-contained HDF5 file of a run.
+      gate                    Says by its exit code whether a run is healthy.
+      explain                 Explains findings: what they mean, why they are bad,
+                              and what to do.
       doctor                  Shows versions, threads and libraries, and tests BLAS
                               and SVD against plain Swift.
 
@@ -302,6 +317,65 @@ enum HelpText {
     Exit code 70 where a library gives wrong results, 0 otherwise.
 
     USAGE: \(doctorUsage)
+
+    OPTIONS:
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let gate = """
+    OVERVIEW: Says by its exit code whether a run is healthy.
+
+    Exit code 0: healthy; 1: alert; 2: inconclusive, because there is too little
+    data, or because the run is of a kind for which nothing is calibrated, unless
+    the policy accepts that. Errors have codes of their own, from 64 on.
+
+    A run that is not analysed yet, or has newer checkpoints than its analysis, is
+    analysed at depth update first; nothing is written beside it. Checkpoints of
+    other trainers need --base for that.
+
+    USAGE: \(gateUsage)
+
+    ARGUMENTS:
+      <file>                  An analysis file, a run folder, a packed run, a
+                              folder of checkpoints, or one adapter folder.
+
+    OPTIONS:
+      --policy <file>         What may pass, as YAML (default: alerts fail, nothing
+                              missing is accepted).
+      --format <format>       How to say it (default: text). (values: text, json,
+                              sarif, junit, github, markdown)
+      --out <file>            Write the report to this file instead of standard
+                              output.
+      --base <dir>            For the analysis: the base model's folder (default:
+                              the run's own).
+      --initial <dir>         For the analysis: the adapter as it was at step 0,
+                              where it is kept elsewhere.
+      --method <method>       For the analysis: the method, where the files cannot
+                              tell. (values: lora, rslora, pissa, milora,
+                              lora-plus, lora-fa, rank1, svd)
+      --schema                Print the JSON schema of --format json, and do
+                              nothing else.
+      --json                  The same as --format json.
+      --quiet                 Print no progress, no notes and no text; errors,
+                              other formats and --out remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let explain = """
+    OVERVIEW: Explains findings: what they mean, why they are bad, and what to do.
+
+    Takes codes or names, such as SP105 or alpha-is-zero; without one it lists all
+    kinds of findings. What to do is said as of a run of which nothing is known.
+
+    USAGE: \(explainUsage)
+
+    ARGUMENTS:
+      <code>                  Codes or names of findings; capitals do not matter.
 
     OPTIONS:
       --json                  Print one JSON object instead of text.

@@ -110,7 +110,7 @@ import Weights
     let result = try bench.analyze(Reference.lora, base: base.path)
     #expect(result.status == 65)
     // One module is lost and the others are analysed.
-    #expect(result.findings.count == 1)
+    #expect(result.findings.count == 2 && result.findings.last == Reference.loggedNaN)
     #expect(result.findings.first?.hasPrefix("alert SP104 non-finite-values: \(file): tensor \"\(weight)\": ") == true)
     #expect(result.stderr.contains("Error: left out: 1 damaged checkpoint or tensor"))
     #expect(!bench.hasNoOutput)

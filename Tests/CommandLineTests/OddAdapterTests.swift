@@ -25,8 +25,8 @@ import Weights
 
   @Test func bIsZero() throws {
     try expectFindings([
-      "warning SP101 update-is-zero: step 5: the update of 1 of 14 modules is exactly zero at step 5: B is still zero, or "
-        + "α is. Check that the adapter's parameters are given to the optimiser and that gradients reach them"
+      "warning SP101 update-is-zero: step 5: the update of 1 of 14 modules is exactly zero at step 5: a factor is "
+        + "still zero"
     ]) { adapter in
       try adapter.change(Adapter.tensor(downProjection, "B")) { $0.bytes = $0.bytes.map { _ in 0 } }
     }
@@ -44,8 +44,8 @@ import Weights
     let adapterFindings = [
       "alert SP105 alpha-is-zero: step 5: lora_alpha is 0 for 14 of 14 modules, so their update is zero whatever was "
         + "trained. Some checkpoint mergers write it when they lack the training's metadata; restore the α of the training",
-      "warning SP101 update-is-zero: step 5: the update of 14 of 14 modules is exactly zero at step 5: B is still zero, or "
-        + "α is. Check that the adapter's parameters are given to the optimiser and that gradients reach them",
+      "warning SP101 update-is-zero: step 5: the update of 14 of 14 modules is exactly zero at step 5: a factor is "
+        + "still zero",
     ]
     try expectFindings(adapterFindings) {
       try $0.replaceInConfiguration("\"lora_alpha\": 8", with: "\"lora_alpha\": 0")

@@ -41,8 +41,9 @@ import Testing
     #expect(result.steps == ["5", "20"])
     #expect(
       result.findings == [
+        Reference.loggedNaN,
         "warning SP110 damaged-checkpoint: step 10: \(source)/checkpoint-10: expected adapter_config.json, found none; the "
-          + "checkpoint is left out. It may still be being written, or hold no adapter"
+          + "checkpoint is left out. It may still be being written, or hold no adapter",
       ])
     #expect(
       result.stderr == """
@@ -62,9 +63,10 @@ import Testing
     #expect(result.steps == ["5", "10"])
     #expect(
       result.findings == [
+        Reference.loggedNaN,
         "warning SP110 damaged-checkpoint: step 20: \(checkpoint(20).weights): tensor "
           + "\"base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight\": expected 46080 bytes of data, found 45980. "
-          + "Wait if the file is still being written, else copy or download it again"
+          + "Wait if the file is still being written, else copy or download it again",
       ])
     #expect(result.status == 65)
   }
@@ -101,8 +103,9 @@ import Testing
     let result = try bench.analyze(source)
     #expect(
       result.findings == [
+        Reference.loggedNaN,
         "warning SP210 series-changed: step 20: the scaling of 14 modules changes between steps 10 and 20, as "
-          + "model.layers.0.mlp.down_proj from 2.0 to 4.0. Are there two runs in this folder?"
+          + "model.layers.0.mlp.down_proj from 2.0 to 4.0. Are there two runs in this folder?",
       ])
     #expect(result.status == 0)
   }

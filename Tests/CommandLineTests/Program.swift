@@ -55,6 +55,8 @@ enum Reference {
   static let llama = ReferenceCase.folder + "/bases/llama"
   static let gpt2 = ReferenceCase.folder + "/bases/gpt2"
   static let lora = ReferenceCase.folder + "/runs/lora"
+  /// What there is to say of that run: its log has a NaN among the numbers.
+  static let loggedNaN = "warning SP414 logged-non-finite: step 7: the log has no finite grad_norm at step 7"
   static let example = repositoryRoot + "/notebooks-data/example"
 }
 

@@ -15,7 +15,7 @@ struct TrainingAtAllTests {
   @Test func anUpdateThatIsStillZero() throws {
     let finding = try #require(run { _, module in module == 2 ? 0 : 1e-3 }.findings("SP101").first)
     #expect(finding.step == 5 && finding.module == "layers.1.q_proj" && finding.severity == .warning)
-    #expect(finding.message == "the update of 1 of 4 modules is exactly zero at step 5: B is still zero, or α is")
+    #expect(finding.message == "the update of 1 of 4 modules is exactly zero at step 5: a factor is still zero")
     #expect(finding.remedy?.hasPrefix("Check that the adapter's parameters are given to the optimiser") == true)
   }
 

@@ -93,7 +93,7 @@ struct VelocityTests {
   @Test func aJumpAgainstTheRunsOwnPast() throws {
     let finding = try #require(large([1e-4, 1.2e-4, 1.1e-4, 1e-4, 1.1e-3, 1e-3]).findings("SP203").first)
     #expect(finding.severity == .alert && finding.step == 50 && finding.module == "layers.1.v_proj")
-    #expect(finding.message == "a step moves the weights 13.2 times as far as at the start of the run at an equal rate")
+    #expect(finding.message == "a step moves the weights 13.3 times as far as at the start of the run at an equal rate")
     #expect(finding.pValue! < 0.01)
   }
 
@@ -110,7 +110,7 @@ struct VelocityTests {
     #expect(unknown.severity == .warning)
     #expect(
       unknown.message
-        == "a step moves the weights 13.2 times as far as at the start of the run, and no learning rate is known that would explain it"
+        == "a step moves the weights 13.3 times as far as at the start of the run, and no learning rate is known that would explain it"
     )
   }
 

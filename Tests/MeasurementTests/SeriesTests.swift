@@ -93,11 +93,11 @@ import Weights
   @Test func anAlphaOfZeroIsAnAlertAndItsUpdatesAreZero() throws {
     try run.write(step: 5, alpha: 0)
     let analysis = try run.measure().analysis
-    #expect(analysis.findings.map(\.code).sorted() == ["SP101", "SP105"])
+    #expect(analysis.findings.map(\.code).sorted() == ["SP105", "SP505"])
     let alpha = try #require(analysis.findings("SP105").first)
     #expect(alpha.severity == .alert && alpha.name == "alpha-is-zero" && alpha.step == 5 && alpha.value == 0)
     #expect(alpha.message.contains("2 of 2 modules"))
-    #expect(analysis.findings("SP101").first?.value == 2)
+    #expect(analysis.findings("SP505").first?.value == 2)
     for row in analysis.rows {
       #expect(row.metrics[.frobeniusNorm] == 0 && row.metrics[.relativeNorm] == 0 && row.metrics[.roundingFloor] == 0)
       #expect(row.metrics[.stableRank] == nil && row.metrics[.numericalRank] == nil)

@@ -67,15 +67,18 @@ import Weights
     let analysis = Analysis(findings: [
       Finding(
         step: 20, code: "SP201", name: "fast", severity: .alert, module: "q", value: 0.5, threshold: 0.25,
-        baseline: 0.125, pValue: 1e-9, message: "a, \"b\""),
+        baseline: 0.125, pValue: 1e-9, effectSize: 2, cause: .stepSize, message: "a, \"b\"", remedy: "r"),
       Finding(code: "SP109", name: "not-analysed", severity: .info, message: "c"),
     ])
     let found = records(ofCSV: try exported(analysis, as: .csv, "findings.csv"))
     #expect(
       found == [
-        ["step", "code", "name", "severity", "module", "value", "threshold", "baseline", "p_value", "message"],
-        ["20", "SP201", "fast", "alert", "q", "0.5", "0.25", "0.125", "1e-09", "a, \"b\""],
-        ["", "SP109", "not-analysed", "info", "", "", "", "", "", "c"],
+        [
+          "step", "code", "name", "severity", "module", "value", "threshold", "baseline", "p_value", "message",
+          "effect_size", "cause", "remedy",
+        ],
+        ["20", "SP201", "fast", "alert", "q", "0.5", "0.25", "0.125", "1e-09", "a, \"b\"", "2.0", "step-size", "r"],
+        ["", "SP109", "not-analysed", "info", "", "", "", "", "", "c", "", "", ""],
       ])
   }
 

@@ -139,8 +139,8 @@ import Weights
     let text = try FindingsJSON.text(of: [finding], path: "f")
     #expect(
       text == """
-        [{"baseline":null,"code":"SP105","message":"a/b","module":null,"name":"n","p_value":null,"severity":"info",\
-        "step":3,"threshold":null,"value":null}]
+        [{"baseline":null,"cause":null,"code":"SP105","effect_size":null,"message":"a/b","module":null,"name":"n","p_value":null,\
+        "remedy":null,"severity":"info","step":3,"threshold":null,"value":null}]
         """)
     let error = fileError { () throws(FileError) in try FindingsJSON.findings(in: "[{}]", path: "f") }
     #expect(error?.description == "f: expected a JSON list of findings, found other text: no 'code'")

@@ -20,6 +20,7 @@ extension AdapterRemark.Kind {
     case .baseDiffers: BaseDiffers.self
     case .startIsNotOfBase: WrongBase.self
     case .damagedLog: DamagedLog.self
+    case .trainedUnderAlphaZero: MergeWroteAlphaZero.self
     }
   }
 

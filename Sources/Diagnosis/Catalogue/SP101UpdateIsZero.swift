@@ -20,6 +20,8 @@ enum UpdateIsZero: FindingKind {
 
   /// The first checkpoint at which updates are still exactly zero although training has begun.
   static func judge(_ run: RunEvidence) -> Judgement {
+    // An α of 0 makes updates zero whatever B is, and is a finding of its own.
+    if run.reading.contains(where: { $0.code == AlphaIsZero.page.code }) { return Judgement() }
     for step in run.checkpoints where step > 0 {
       // A module that AdaLoRA has cut to rank 0 has no update for a reason, and a whole weight may be frozen.
       let rows = run.rows(.pretrained, at: step).filter {
@@ -30,7 +32,7 @@ enum UpdateIsZero: FindingKind {
       return Judgement([
         finding(
           in: run, step: step, module: zero.count == 1 ? first.module : nil, value: Double(zero.count), threshold: 0,
-          "the update of \(zero.count) of \(rows.count) modules is exactly zero at step \(step): B is still zero, or α is"
+          "the update of \(zero.count) of \(rows.count) modules is exactly zero at step \(step): a factor is still zero"
         )
       ])
     }

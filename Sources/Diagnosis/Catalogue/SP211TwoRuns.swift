@@ -20,7 +20,9 @@ enum TwoRuns: FindingKind {
   static func remedy(for setup: RunSetup) -> String { "Give each run a folder of its own, and analyse them apart." }
 
   static func judge(_ run: RunEvidence) -> Judgement {
-    for (before, now) in zip(run.checkpoints, run.checkpoints.dropFirst()) where before > 0 {
+    // Where rank or targets change the reader has said so already.
+    let known = Set(run.reading.filter { $0.code == SeriesChanged.page.code }.compactMap(\.step))
+    for (before, now) in zip(run.checkpoints, run.checkpoints.dropFirst()) where before > 0 && !known.contains(now) {
       let kept = run.modules.compactMap { remainder(run, of: $0, before, now) }
       guard kept.count >= 2, let middle = Diagnosis.median(kept), middle < 0.5 else { continue }
       return Judgement([
