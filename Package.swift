@@ -54,13 +54,9 @@ let package = Package(
     library("RunStore", ["CHDF5", "Training", "Adapters", "Weights", "Spectra", "Diagnosis", collections, yaml]),
     library(
       "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections, logging]),
-<<<<<<< HEAD
-    library("Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections]),
-=======
     library(
-      "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections],
+      "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections],
       resources: [.embedInCode("Gate/gate.schema.json")]),
->>>>>>> gate
     .executableTarget(
       name: "spectroscope",
       dependencies: [
@@ -87,11 +83,7 @@ let package = Package(
     tests(of: "RunStore", ["Training", "Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
-<<<<<<< HEAD
-    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights"]),
-=======
-    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
->>>>>>> gate
+    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [

@@ -106,6 +106,10 @@ struct Analyze: ParsableCommand {
     defer { progress?.clear() }
     let outcome = try plan.run(options, shouldStop: { Interruption.isWished }) { progress?.show($0) }
     progress?.clear()
+    if RunFolder.isRun(at: source), options.output == source + "/" + RunLayout.analysis {
+      try AnalysedRun(analysis: outcome.analysis, records: Export.trainingRecords(at: source)).writeFindings(
+        toRun: source)
+    }
     show(AnalysisSummary(outcome.analysis), options.output)
     try reportLeftOut(damaged: outcome.damaged, unmatched: plan.unmatchedModuleCount, options.output)
   }

@@ -15,8 +15,8 @@ struct Demo: ParsableCommand {
     abstract: "Trains a healthy run and a collapsing one, and sets them side by side.",
     discussion: """
       Two runs on the base that is a part of this program, under reinforcement learning with verifiable rewards: the same \
-      problems, the same learning rate and seed, once with LoRA and once with PiSSA. Each is analysed. The run folders stay, and \
-      `spectroscope analyze` and `spectroscope export` read them like any other.
+      problems, the same learning rate and seed, once with LoRA and once with PiSSA. Each is analysed and diagnosed. The run folders stay, and \
+      `spectroscope diagnose`, `compare` and `export` read them like any other.
       """)
 
   @Option(help: ArgumentHelp("The folder to write; earlier runs of the demo in it are replaced.", valueName: "dir"))
@@ -59,8 +59,14 @@ struct Demo: ParsableCommand {
     }
     Interruption.listen()
     try train()
-    let comparison = RunComparison(try parts.map(analyze))
+    let runs = try parts.map(analyze)
+    let comparison = RunComparison(runs)
     Console.print(comparison.table + "\n\n" + comparison.legend + "\n\n" + comparison.outcome)
+    for (part, run) in zip(parts, runs) {
+      let analysed = AnalysedRun(analysis: run.analysis, records: run.records)
+      try analysed.writeFindings(toRun: part.folder)
+      Console.print("\n" + Console.bold("The diagnosis of \(part.name): ") + analysed.diagnosis.text)
+    }
     if !quiet {
       Console.error("wrote \(parts.map(\.folder).joined(separator: " and ")); go on with one of")
       for part in parts { Console.error("  spectroscope export \(part.folder) --format csv --out \(part.folder)-csv") }

@@ -14,6 +14,7 @@ struct Spectroscope: ParsableCommand {
         spectroscope demo             (trains a healthy run and a collapsing one)
         spectroscope inspect PATH     (says what a file or folder is)
         spectroscope analyze RUN --base BASE --out analysis.h5
+        spectroscope diagnose analysis.h5   (is it sick, and why?)
         spectroscope export analysis.h5 --format csv --out spectra/
 
       Exit codes:
@@ -30,14 +31,9 @@ struct Spectroscope: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-<<<<<<< HEAD
-      Demo.self, Plan.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Diagnose.self, Compare.self, Basis.self,
-      Export.self,
-      Inspect.self, Convert.self, Pack.self, Doctor.self, CopyAnalysis.self, ExtractRun.self, PackRun.self,
-=======
-      Demo.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Basis.self, Export.self, Inspect.self,
-      Convert.self, Pack.self, Gate.self, Explain.self, Doctor.self, CopyAnalysis.self, ExtractRun.self, PackRun.self,
->>>>>>> gate
+      Demo.self, Plan.self, Train.self, Lab.self, Pretrain.self, Analyze.self, Diagnose.self, Gate.self, Compare.self,
+      Explain.self, Basis.self, Export.self, Inspect.self, Convert.self, Pack.self, Doctor.self, CopyAnalysis.self,
+      ExtractRun.self, PackRun.self,
       UnpackRun.self,
     ])
 }

@@ -9,6 +9,7 @@ import Weights
 ///     training.jsonl           one line a step, appended live: see `TrainingRecords`
 ///     training.h5              the same as datasets, as it was at the last checkpoint: see `TrainingFile`
 ///     analysis.h5              see `AnalysisFile`
+///     findings.json            the findings and the verdict, as `diagnose --json` prints them
 package enum RunLayout {
   package static let index = "run.h5"
   package static let checkpoints = "checkpoints"
@@ -16,6 +17,7 @@ package enum RunLayout {
   package static let records = "training.jsonl"
   package static let training = "training.h5"
   package static let analysis = "analysis.h5"
+  package static let findings = "findings.json"
 
   /// The checkpoint at `step`, which is not negative, as a path in the run folder.
   package static func checkpoint(_ step: Int) -> String { checkpoints + "/" + fileName(step) }

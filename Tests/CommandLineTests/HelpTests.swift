@@ -21,13 +21,9 @@ import Testing
   }
 
   @Test(arguments: [
-<<<<<<< HEAD
-    "", "demo", "plan", "train", "lab", "pretrain", "analyze", "diagnose", "compare", "basis", "export", "inspect",
-    "convert", "pack",
-=======
-    "", "demo", "train", "lab", "pretrain", "analyze", "basis", "export", "inspect", "convert", "pack", "gate",
-    "explain",
->>>>>>> gate
+    "", "demo", "plan", "train", "lab", "pretrain", "analyze", "diagnose", "gate", "compare", "explain", "basis",
+    "export",
+    "inspect", "convert", "pack",
     "doctor",
   ])
   func version(subcommand: String) throws {

@@ -2,8 +2,9 @@
 enum HelpText {
   static let rootUsage = "spectroscope <subcommand>"
   static let analyzeUsage =
-    "spectroscope analyze <source> [--base <dir>] [--out <file>] [--initial <dir>] [--method <method>] "
-    + "[--jobs <n>] [--depth <depth>] [--basis <dir>] [--k <n>] [--json] [--quiet]"
+    "spectroscope analyze <source> [--base <dir>] [--out <file>] [--initial <dir>] [--log <path> ...] "
+    + "[--method <method>] [--jobs <n>] [--depth <depth>] [--basis <dir>] [--k <n>] [--json] [--quiet]"
+  static let diagnoseUsage = "spectroscope diagnose <file> [--json] [--quiet]"
   static let basisUsage =
     "spectroscope basis <base-dir> [--out <dir>] [--k <n>] [--vectors <vectors>] [--jobs <n>] [--verify] "
     + "[--json] [--quiet]"
@@ -25,13 +26,9 @@ enum HelpText {
     ("demo", TrainingHelpText.demo), ("plan", TrainingHelpText.plan), ("train", TrainingHelpText.train),
     ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
-<<<<<<< HEAD
-    ("analyze", analyze), ("basis", basis), ("compare", compare), ("export", export),
-    ("inspect", inspect), ("convert", convert), ("pack", pack), ("doctor", doctor),
-=======
-    ("analyze", analyze), ("basis", basis), ("export", export), ("inspect", inspect), ("convert", convert),
-    ("pack", pack), ("gate", gate), ("explain", explain), ("doctor", doctor),
->>>>>>> gate
+    ("analyze", analyze), ("diagnose", diagnose), ("gate", gate), ("compare", compare), ("explain", explain),
+    ("basis", basis),
+    ("export", export), ("inspect", inspect), ("convert", convert), ("pack", pack), ("doctor", doctor),
   ]
 
   static let root = """
@@ -42,6 +39,7 @@ enum HelpText {
       spectroscope demo             (trains a healthy run and a collapsing one)
       spectroscope inspect PATH     (says what a file or folder is)
       spectroscope analyze RUN --base BASE --out analysis.h5
+      spectroscope diagnose analysis.h5   (is it sick, and why?)
       spectroscope export analysis.h5 --format csv --out spectra/
 
     Exit codes:
@@ -74,23 +72,48 @@ enum HelpText {
       pretrain                Makes a small base model by supervised learning.
       analyze                 Computes the spectrum of every module's update at
                               every checkpoint.
-      basis                   Computes the spectral basis of a base model, which
-                              every analysis over it uses.
+      diagnose                Says in words whether a run is sick, since when, why,
+                              and what to do.
+      gate                    Says by its exit code whether a run is healthy.
       compare                 Sets runs side by side, at equal steps and at equal
                               size of the update.
+      explain                 Explains findings: what they mean, why they are bad,
+                              and what to do.
+      basis                   Computes the spectral basis of a base model, which
+                              every analysis over it uses.
       export                  Writes the data of an analysis for plotting.
       inspect                 Says what a file or folder is, and what is wrong with
                               it.
       convert                 Turns a run folder into PEFT adapters, and PEFT
                               adapters into a run folder.
       pack                    Makes one self-contained HDF5 file of a run.
-      gate                    Says by its exit code whether a run is healthy.
-      explain                 Explains findings: what they mean, why they are bad,
-                              and what to do.
       doctor                  Shows versions, threads and libraries, and tests BLAS
                               and SVD against plain Swift.
 
       See 'spectroscope help <subcommand>' for detailed help.
+    """
+
+  static let diagnose = """
+    OVERVIEW: Says in words whether a run is sick, since when, why, and what to do.
+
+    The verdict first: healthy, alert, or inconclusive where there is too little to
+    judge by. Then the findings in order of onset, the module that left its band
+    first, the last healthy checkpoint, what to do next, and what could not be
+    judged. `spectroscope explain CODE` tells more of a finding. The exit code is 0
+    whatever the verdict: `spectroscope gate` is for scripts.
+
+    USAGE: \(diagnoseUsage)
+
+    ARGUMENTS:
+      <file>                  An analysis file, or a run folder or packed run that
+                              holds one.
+
+    OPTIONS:
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
     """
 
   static let analyze = """
@@ -123,6 +146,10 @@ enum HelpText {
                               own).
       --initial <dir>         The adapter as it was at step 0, where it is kept
                               elsewhere.
+      --log <path>            A log of the trainer: trainer_state.json,
+                              TensorBoard's event files, verl's or other JSON
+                              lines, CSV; may be given several times (default: that
+                              of the source).
       --method <method>       The method, where the files cannot tell. (values:
                               lora, rslora, pissa, milora, lora-plus, lora-fa,
                               rank1, svd)
