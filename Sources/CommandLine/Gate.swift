@@ -88,7 +88,7 @@ struct Gate: ParsableCommand {
       Console.error("Error: \(error.state). To have it analysed, pass its base model's folder with --base")
       throw ExitCode.validationFailure
     }
-    let evidence = RunEvidence(analysis, records: try Export.trainingRecords(at: file))
+    let evidence = try subject.evidence(of: analysis)
     return GateReport(
       GateResult(on: evidence, policy: policy), file: file, origin: analysis.origin, method: evidence.method,
       policy: self.policy, version: programVersion)

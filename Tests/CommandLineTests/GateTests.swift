@@ -83,6 +83,11 @@ import Weights
     #expect(result.stdout.hasPrefix("alert: ") && result.status == 1, "\(result.stdout)")
     #expect(result.stderr == "\(run) is not analysed yet: it is analysed, at depth update\n")
     #expect(try FileManager.default.subpathsOfDirectory(atPath: run).sorted() == before)
+    try #require(try spectroscope("analyze", run, "--depth", "update", "--quiet").status == 0)
+    #expect(
+      try spectroscope("gate", run + "/analysis.h5", "--quiet", "--json").stdout.contains("\"outcome\": \"alert\""))
+    try FileManager.default.copyItem(atPath: run + "/analysis.h5", toPath: bench.path("copy.h5"))
+    #expect(try spectroscope("gate", bench.path("copy.h5")).status == 1, "what the log showed is in the analysis")
     let pack = bench.path("run.pack")
     try #require(try spectroscope("pack", run, "--out", pack, "--quiet").status == 0)
     let packed = try spectroscope("gate", pack, "--quiet", "--json")
