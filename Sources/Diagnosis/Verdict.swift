@@ -149,7 +149,7 @@ package struct Spread: Equatable, Sendable {
       let end: Double? =
         alert.code == VelocityJump.page.code
         ? velocity.points.first { $0.value > 0 }.map { VelocityJump.leastRatio * $0.value }
-        : VelocityBounds.update.bound(method: run.method, spacing: run.checkpointSpacing ?? 1)?.value
+        : VelocityBounds.update.bound(for: run, spacing: run.checkpointSpacing ?? 1)?.value
       guard let end, end > 0, let first = velocity.points.first(where: { $0.value > end }) else { return nil }
       return Departure(module: module, step: first.step, ratio: first.value / end)
     }.sorted { ($0.step, -$0.ratio) < ($1.step, -$1.ratio) }

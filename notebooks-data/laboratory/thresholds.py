@@ -4,8 +4,9 @@
     python thresholds.py table                 prints the bounds and how they err on runs that they were not taken from
     python thresholds.py swift                 prints Sources/Diagnosis/Calibration/VelocityTables.swift
 
-A run's statistic is its largest velocity: of the whole run, or before its onset if it collapsed. Runs of the seeds in CALIBRATION make the
-bounds, those of other seeds count their errors. `collect` needs h5py and NumPy, the others nothing.
+A run's statistic is its largest velocity: of the whole run, or before its onset if it collapsed. Adam's first steps are its largest unless the rate
+is warmed up, so runs with and without warm-up have bounds of their own. Runs of the seeds in CALIBRATION make the bounds, those of other seeds
+count their errors. `collect` needs h5py and NumPy, the others nothing.
 """
 import csv
 import json
@@ -79,6 +80,7 @@ def collect(labs):
                 "seed": row["seed"],
                 "rank": row["rank"],
                 "task": "modular-sums" if row["base"] != "embedded" else "two-step-arithmetic",
+                "warmup": "yes" if 2 * records[0]["learning_rate"] < max(r["learning_rate"] for r in records) else "no",
                 "label": row["label"],
                 "onset": end,
             }
@@ -86,7 +88,7 @@ def collect(labs):
                 found[f"{name}_1"] = from_log(records, column, end)
                 found[f"{name}_5"] = from_files(folder / "analysis.h5", column, end)
             rows.append({k: "" if v is None else f"{v:.3g}" if isinstance(v, float) else v for k, v in found.items()})
-    rows.sort(key=lambda r: (r["method"], int(r["rank"] or 0), float(r["learning_rate"]), int(r["seed"])))
+    rows.sort(key=lambda r: (r["method"], r["warmup"], int(r["rank"] or 0), float(r["learning_rate"]), int(r["seed"])))
     with open(FILE, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
@@ -100,15 +102,19 @@ def read():
     return list(csv.DictReader(open(FILE)))
 
 
+def kind_of(row):
+    return row["method"], row["warmup"]
+
+
 def is_healthy(row):
     return row["label"] in ("clean", "unlearned")
 
 
 def bounds(rows, column):
-    """By method: the largest healthy value, the smallest collapsed one, the bound between, how many runs, and their rates."""
+    """By method and whether there is a warm-up: the largest healthy value, the smallest collapsed one, the bound between, how many runs, and their rates."""
     table = {}
-    for method in sorted({row["method"] for row in rows}):
-        own = [row for row in rows if row["method"] == method and row[column]]
+    for kind in sorted({kind_of(row) for row in rows}):
+        own = [row for row in rows if kind_of(row) == kind and row[column]]
         healthy = [row for row in own if is_healthy(row)]
         collapsed = [row for row in own if row["label"] == "collapsed"]
         if not healthy:
@@ -117,15 +123,15 @@ def bounds(rows, column):
         least = min((float(row[column]) for row in collapsed), default=None)
         bound = math.sqrt(most * least) if least and least > most else 2 * most
         rates = [float(row["learning_rate"]) for row in healthy + collapsed]
-        table[method] = dict(
+        table[kind] = dict(
             healthy=most, collapsed=least, bound=bound, healthy_runs=len(healthy), collapsed_runs=len(collapsed), rates=(min(rates), max(rates))
         )
     return table
 
 
 def errors(rows, table, column):
-    known = [row for row in rows if row[column] and row["method"] in table]
-    beyond = lambda row: float(row[column]) > table[row["method"]]["bound"]
+    known = [row for row in rows if row[column] and kind_of(row) in table]
+    beyond = lambda row: float(row[column]) > table[kind_of(row)]["bound"]
     healthy = [row for row in known if is_healthy(row)]
     collapsed = [row for row in known if row["label"] == "collapsed"]
     damaged = [row for row in known if row["label"] == "damaged"]
@@ -148,9 +154,9 @@ def table():
             alarmed, healthy, missed, collapsed, of_damaged, damaged = errors(test, found, column)
             print(f"{name} velocity, {spacing} step{'s' if spacing > 1 else ''} apart: {alarmed} of {healthy} healthy runs of other seeds alarmed,")
             print(f"  {missed} of {collapsed} collapsed ones missed before their onset, {of_damaged} of {damaged} damaged ones alarmed")
-            for method, b in found.items():
+            for (method, warmup), b in found.items():
                 least = f"{b['collapsed']:.2g}" if b["collapsed"] else "none"
-                print(f"  {method:10} healthy to {b['healthy']:.2g} ({b['healthy_runs']})  collapsed from {least} ({b['collapsed_runs']})  bound {b['bound']:.2g}")
+                print(f"  {method:10} {'warm-up' if warmup == 'yes' else '       '} healthy to {b['healthy']:.2g} ({b['healthy_runs']})  collapsed from {least} ({b['collapsed_runs']})  bound {b['bound']:.2g}")
 
 
 def number(value):
@@ -170,15 +176,15 @@ def swift():
         for spacing in SPACINGS:
             tables[spacing] = bounds(calibration, f"{name}_{spacing}")
             print(f"      {spacing}: [")
-            for method, b in tables[spacing].items():
+            for (method, warmup), b in tables[spacing].items():
                 least = number(b["collapsed"]) if b["collapsed"] else "nil"
                 print(f'        Bound(')
-                print(f'          method: "{method}", healthy: {number(b["healthy"])}, collapsed: {least}, healthyRuns: {b["healthy_runs"]}, collapsedRuns: {b["collapsed_runs"]},')
+                print(f'          method: "{method}", warmsUp: {"true" if warmup == "yes" else "false"}, healthy: {number(b["healthy"])}, collapsed: {least}, healthyRuns: {b["healthy_runs"]}, collapsedRuns: {b["collapsed_runs"]},')
                 print(f'          rates: {number(b["rates"][0])}...{number(b["rates"][1])}),')
             print("      ],")
         print("    ],")
         ratios = sorted(
-            float(row[f"{name}_1"]) / tables[1][row["method"]]["bound"] for row in calibration if is_healthy(row) and row[f"{name}_1"]
+            float(row[f"{name}_1"]) / tables[1][kind_of(row)]["bound"] for row in calibration if is_healthy(row) and row[f"{name}_1"] and kind_of(row) in tables[1]
         )
         print("    healthyRatios: [")
         for start in range(0, len(ratios), 16):

@@ -49,7 +49,9 @@ enum CalibratedRange {
         + "\(bound.rates.upperBound.brief), and this one is \(rate.brief)")
   }
 
-  static func methodGap(_ method: String) -> Gap {
-    Gap(.calibration, "bounds of velocity are not calibrated for \(method.isEmpty ? "an unknown method" : method)")
+  static func methodGap(of run: RunEvidence) -> Gap {
+    let method = run.method.isEmpty ? "an unknown method" : run.method
+    return Gap(
+      .calibration, "bounds of velocity are not calibrated for \(method)\(run.warmsUp ? " with a warm-up" : "")")
   }
 }

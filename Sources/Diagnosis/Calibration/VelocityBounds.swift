@@ -8,6 +8,8 @@ struct VelocityBounds: Sendable {
   /// Of one method at one spacing of checkpoints.
   struct Bound: Sendable {
     var method: String
+    /// Whether the rate rises to its full size. Where it does not, Adam's first steps are its largest, and say little of later ones.
+    var warmsUp: Bool
     /// The largest of the healthy runs.
     var healthy: Double
     /// The smallest of the collapsed runs that were seen coming; nil where none collapsed.
@@ -57,17 +59,17 @@ struct VelocityBounds: Sendable {
     return Double(beyond + 1) / Double(healthyRatios.count + 1)
   }
 
-  /// The bound for a method at a spacing: that of the largest calibrated spacing that is not larger, which is never too low, as a mean
+  /// The bound for a run at a spacing: that of the largest calibrated spacing that is not larger, which is never too low, as a mean
   /// over more steps is no larger.
-  func bound(method: String, spacing: Int) -> Bound? {
+  func bound(for run: RunEvidence, spacing: Int) -> Bound? {
     guard let known = bySpacing.keys.filter({ $0 <= spacing }).max() else { return nil }
-    return bySpacing[known]!.first { $0.method == method }
+    return bySpacing[known]!.first { $0.method == run.method && $0.warmsUp == run.warmsUp }
   }
 
   var thresholds: [FindingPage.Threshold] {
     bySpacing[1]!.map { bound in
       .provisional(
-        "\(bound.method), a step", bound.value.brief,
+        "\(bound.method)\(bound.warmsUp ? " with a warm-up" : ""), a step", bound.value.brief,
         falseAlarms: "\(errors.falseAlarms) of \(errors.healthyRuns) healthy runs of other seeds, all methods",
         misses: "\(errors.misses) of \(errors.collapsedRuns) collapsed ones, before their onset")
     }
@@ -79,8 +81,8 @@ struct VelocityBounds: Sendable {
   ) -> Judgement {
     guard !velocity.isEmpty, let spacing = run.velocitySpacing else { return Judgement() }
     if let gap = CalibratedRange.gap(of: run, spacing: spacing) { return Judgement(gaps: [gap]) }
-    guard let bound = bound(method: run.method, spacing: spacing) else {
-      return Judgement(gaps: [CalibratedRange.methodGap(run.method)])
+    guard let bound = bound(for: run, spacing: spacing) else {
+      return Judgement(gaps: [CalibratedRange.methodGap(of: run)])
     }
     guard let first = velocity.points.first(where: { $0.value > bound.value }) else {
       return Judgement(gaps: CalibratedRange.rateGap(of: run, bound).map { [$0] } ?? [])

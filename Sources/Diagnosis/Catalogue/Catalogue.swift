@@ -35,6 +35,7 @@ package enum Catalogue {
     AllGroupsFail.self,
     AllGroupsPass.self,
     LengthRunaway.self,
+    LossRising.self,
     HiddenNonFinite.self,
     LoggedNonFinite.self,
     DamagedLog.self,
