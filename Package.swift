@@ -78,7 +78,7 @@ let package = Package(
     tests(of: "Weights", [collections]),
     tests(of: "Adapters", ["Weights", "LinearAlgebra", collections]),
     tests(of: "Spectra", ["LinearAlgebra"]),
-    tests(of: "Diagnosis", ["Spectra"]),
+    tests(of: "Diagnosis", ["Spectra", "LinearAlgebra"]),
     tests(of: "Training", ["Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
     tests(of: "RunStore", ["Training", "Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(

@@ -143,13 +143,14 @@ package struct Spread: Equatable, Sendable {
   /// A module's band ends where a healthy run's velocity of all modules together does, or at so many times the module's own past.
   init(of run: RunEvidence, findings: [Finding]) {
     modules = run.modules.count
-    guard let alert = findings.first(where: { $0.severity == .alert && $0.code.hasPrefix("SP2") }) else { return }
+    guard let alert = findings.first(where: { $0.severity == .alert && $0.cause == .stepSize }) else { return }
+    let isCalibrated = [UpdateVelocity.page.code, ShiftVelocity.page.code].contains(alert.code)
     departures = run.modules.compactMap { module in
       let velocity = run.series(.updateVelocity, .previous, of: module)
       let end: Double? =
-        alert.code == VelocityJump.page.code
-        ? velocity.points.first { $0.value > 0 }.map { VelocityJump.leastRatio * $0.value }
-        : VelocityBounds.update.bound(for: run, spacing: run.checkpointSpacing ?? 1)?.value
+        isCalibrated
+        ? VelocityBounds.update.bound(for: run, spacing: run.checkpointSpacing ?? 1)?.value
+        : velocity.points.first { $0.value > 0 }.map { VelocityJump.leastRatio * $0.value }
       guard let end, end > 0, let first = velocity.points.first(where: { $0.value > end }) else { return nil }
       return Departure(module: module, step: first.step, ratio: first.value / end)
     }.sorted { ($0.step, -$0.ratio) < ($1.step, -$1.ratio) }

@@ -86,7 +86,7 @@ import Weights
         steps       5, 10, 20
         deltas      init, pretrained, previous
         modules     14
-        nothing looks wrong
+        \(Reference.loggedNaN)
       """)
   }
 

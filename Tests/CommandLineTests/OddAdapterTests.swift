@@ -44,8 +44,7 @@ import Weights
     let adapterFindings = [
       "alert SP105 alpha-is-zero: step 5: lora_alpha is 0 for 14 of 14 modules, so their update is zero whatever was "
         + "trained. Some checkpoint mergers write it when they lack the training's metadata; restore the α of the training",
-      "warning SP101 update-is-zero: step 5: the update of 14 of 14 modules is exactly zero at step 5: a factor is "
-        + "still zero",
+      "alert SP505 merge-wrote-alpha-zero: step 5: 14 modules hold trained factors, and α = 0 makes their update zero",
     ]
     try expectFindings(adapterFindings) {
       try $0.replaceInConfiguration("\"lora_alpha\": 8", with: "\"lora_alpha\": 0")
@@ -126,7 +125,11 @@ import Weights
       "{}/adapter/adapter_model.safetensors: tensor \"\(tensor)\": expected finite values, "
       + "found 1 of 640 that is not (first at index 0). Use a version of it from before the numbers broke down"
     try expectFindings(
-      ["alert SP104 non-finite-values: step 5: \(problem)"], status: 65,
+      [
+        "alert SP104 non-finite-values: step 5: \(problem)",
+        "alert SP413 hidden-non-finite: step 5: the weights at step 5 are not finite, and the log shows a loss of 5.86 at step 5 "
+          + "and nothing unusual",
+      ], status: 65,
       error: "Error: left out: 1 damaged checkpoint or tensor (see the findings); the rest is in {}/out.h5"
     ) { adapter in
       try adapter.change(tensor) { $0.bytes.replaceSubrange(0..<4, with: [0, 0, 0xC0, 0x7F]) }

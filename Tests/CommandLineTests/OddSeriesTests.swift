@@ -79,7 +79,7 @@ import Testing
     let finding =
       "warning SP210 series-changed: step 20: the rank of 14 modules changes between steps 10 and 20, as "
       + "model.layers.0.mlp.down_proj from 4 to 3. Are there two runs in this folder?"
-    #expect(result.findings == [finding])
+    #expect(result.findings == [Reference.loggedNaN, finding])
     #expect(result.status == 0)
     #expect(try spectroscope("inspect", source).stdout.hasSuffix("\n  \(finding)\n"))
   }
@@ -91,7 +91,7 @@ import Testing
     let finding =
       "warning SP210 series-changed: step 10: the targets change between steps 5 and 10: 2 modules appear and 0 are gone, "
       + "such as model.layers.0.self_attn.q_proj. Are there two runs in this folder?"
-    #expect(result.findings == [finding])
+    #expect(result.findings == [Reference.loggedNaN, finding])
     #expect(result.status == 0)
     #expect(result.stderr.hasPrefix("14/14 modules, "))
     #expect(try spectroscope("inspect", source).stdout.hasSuffix("\n  \(finding)\n"))
@@ -114,7 +114,7 @@ import Testing
     let source = try series()
     try bench.copy(Reference.lora + "/checkpoint-5", as: "run/checkpoint-005")
     let result = try bench.analyze(source)
-    #expect(result.findings.count == 1)
+    #expect(result.findings.count == 2 && result.findings.last == Reference.loggedNaN)
     #expect(result.findings.first?.contains("SP210 series-changed: step 5: ") == true)
     #expect(result.findings.first?.hasSuffix("and is left out. Are there two runs in this folder?") == true)
   }
@@ -124,7 +124,7 @@ import Testing
     try FileManager.default.createSymbolicLink(
       atPath: source + "/checkpoint-30", withDestinationPath: source + "/gone")
     let result = try bench.analyze(source)
-    #expect(result.findings.first?.contains("SP110 damaged-checkpoint: step 30: ") == true)
+    #expect(result.findings.last?.contains("SP110 damaged-checkpoint: step 30: ") == true)
     #expect(result.status == 65)
   }
 

@@ -58,7 +58,7 @@ struct VelocityTests {
     ("rank", "bounds of velocity are calibrated on ranks of 1 to 16, and this one is 64"),
     (
       "rate",
-      "bounds of velocity of lora are calibrated on learning rates of 3.00e-04 to 0.0300, and this one is 1.00e-05"
+      "bounds of velocity of lora are calibrated on learning rates of 3.00e-04 to 0.0200, and this one is 1.00e-05"
     ),
     ("unknown", "bounds of velocity hold for known learning rates, and this run's is unknown: pass the trainer's log"),
     ("method", "bounds of velocity are not calibrated for loha"),

@@ -112,6 +112,7 @@ import Weights
     #expect(try exported(Analysis(), as: .csv, "singular_values.csv") == "step,module,delta,index,value\n")
     #expect(
       try exported(Analysis(), as: .json, "spectra.json")
-        == "{\"modules\":[],\"singular_values\":[],\"findings\":[],\"profiles\":[],\"training\":[],\"verdict\":null}\n")
+        == "{\"modules\":[],\"singular_values\":[],\"findings\":[],\"profiles\":[],\"training\":[],\"verdict\":\"inconclusive\"}\n"
+    )
   }
 }

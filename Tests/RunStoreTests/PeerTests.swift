@@ -77,7 +77,8 @@ import Weights
       np.testing.assert_array_equal(f["analysis/base/frobenius_norm"][:], [104, 0.1, 3])
       findings = json.loads(f["findings"][()])
       assert findings[0] == dict(step=None, code="SP105", name="alpha-is-zero", severity="alert", module=None,
-          value=None, threshold=None, baseline=None, p_value=None, message='α is 0: "nothing" learns\\n'), findings
+          value=None, threshold=None, baseline=None, p_value=None, message='α is 0: "nothing" learns\\n', effect_size=None,
+          cause=None, remedy=None), findings
       assert findings[1]["value"] == 0.1 and findings[1]["threshold"] == -2e-300 and findings[1]["step"] == 20
       """)
   }

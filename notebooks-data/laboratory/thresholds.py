@@ -170,7 +170,7 @@ def swift():
     for place, (name, column) in enumerate(COLUMNS.items()):
         if place:
             print()
-        print(f"  static let {name} = VelocityBounds(")
+        print(f"  package static let {name} = VelocityBounds(")
         print("    bySpacing: [")
         tables = {}
         for spacing in SPACINGS:

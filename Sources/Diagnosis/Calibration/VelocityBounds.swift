@@ -4,24 +4,24 @@ import Spectra
 ///
 /// The calibration's statistic is the largest velocity of a whole run, before its onset if it collapsed. So holding the largest velocity so
 /// far against it at every checkpoint inflates nothing: it can only grow to what the whole run's would be.
-struct VelocityBounds: Sendable {
+package struct VelocityBounds: Sendable {
   /// Of one method at one spacing of checkpoints.
-  struct Bound: Sendable {
-    var method: String
+  package struct Bound: Sendable {
+    package var method: String
     /// Whether the rate rises to its full size. Where it does not, Adam's first steps are its largest, and say little of later ones.
-    var warmsUp: Bool
+    package var warmsUp: Bool
     /// The largest of the healthy runs.
-    var healthy: Double
+    package var healthy: Double
     /// The smallest of the collapsed runs that were seen coming; nil where none collapsed.
-    var collapsed: Double?
+    package var collapsed: Double?
     /// How many of each.
-    var healthyRuns: Int
-    var collapsedRuns: Int
+    package var healthyRuns: Int
+    package var collapsedRuns: Int
     /// The smallest and largest learning rate among them.
     var rates: ClosedRange<Double>
 
     /// In the middle between the two, in logarithms; where none collapsed, twice the largest healthy one.
-    var value: Double {
+    package var value: Double {
       guard let collapsed, collapsed > healthy else { return 2 * healthy }
       return (healthy * collapsed).squareRoot()
     }
@@ -33,23 +33,23 @@ struct VelocityBounds: Sendable {
     var module: String?
     var value: Double
     var bound: Double
-    var healthy: Double
+    package var healthy: Double
     var pValue: Double
   }
 
   /// By the number of steps from one measurement to the next.
-  let bySpacing: [Int: [Bound]]
+  package let bySpacing: [Int: [Bound]]
   /// The healthy runs' largest velocities ÷ their bound, of all methods, ascending.
   let healthyRatios: [Double]
   /// How often the bounds err on runs that they were not taken from.
-  let errors: HeldOutErrors
+  package let errors: HeldOutErrors
 
   /// Counts on runs of other seeds than the calibration's.
-  struct HeldOutErrors: Sendable {
-    var falseAlarms: Int
-    var healthyRuns: Int
-    var misses: Int
-    var collapsedRuns: Int
+  package struct HeldOutErrors: Sendable {
+    package var falseAlarms: Int
+    package var healthyRuns: Int
+    package var misses: Int
+    package var collapsedRuns: Int
   }
 
   /// The chance that a healthy run's largest velocity is so many times its bound: the share of the calibration's healthy runs, this

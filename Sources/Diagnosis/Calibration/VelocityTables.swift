@@ -1,7 +1,7 @@
 // Made by notebooks-data/laboratory/thresholds.py from thresholds.csv beside it; provisional.
 
 extension VelocityBounds {
-  static let update = VelocityBounds(
+  package static let update = VelocityBounds(
     bySpacing: [
       1: [
         Bound(
@@ -146,7 +146,7 @@ extension VelocityBounds {
     ],
     errors: HeldOutErrors(falseAlarms: 3, healthyRuns: 113, misses: 0, collapsedRuns: 117))
 
-  static let shift = VelocityBounds(
+  package static let shift = VelocityBounds(
     bySpacing: [
       1: [
         Bound(

@@ -69,6 +69,9 @@ struct OwnPace {
   /// Values that a baseline needs, with one more to be held against it.
   static let least = 4
 
+  /// Steps that Adam's first moment remembers, 1/(1 − 0.9): a step is as large as the rates of so many before it allow.
+  private static let memory = 10
+
   let series: Series
   let isPerRate: Bool
   private let run: RunEvidence
@@ -77,13 +80,14 @@ struct OwnPace {
     self.run = run
     let units = run.total(.unitStep, run.sizeDelta)
     let velocity = run.updateVelocity
-    isPerRate = velocity.points.allSatisfy { run.learningRate(at: $0.step) != nil }
+    isPerRate = velocity.points.allSatisfy { run.largestRate(upTo: $0.step, over: 1) != nil }
     let isPerRate = isPerRate
+    let memory = max(Self.memory, run.velocitySpacing ?? 1)
     series = velocity.map { point in
       guard point.value > 0 else { return nil }
       var pace = point.value
       if isPerRate {
-        guard let rate = run.learningRate(at: point.step), rate > 0 else { return nil }
+        guard let rate = run.largestRate(upTo: point.step, over: memory), rate > 0 else { return nil }
         pace /= rate
       }
       // The factors as they were when the step was taken, as far as a checkpoint tells.

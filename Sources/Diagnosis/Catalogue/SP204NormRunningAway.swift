@@ -7,7 +7,7 @@ enum NormRunningAway: FindingKind {
     "SP204", "norm-running-away", .warning, cause: .stepSize,
     meaning:
       "The norm of the update grows with a higher power of the summed learning rate than steps of constant size allow: 1 "
-      + "where the weight is linear in what is trained, 2 for a product of two factors.",
+      + "where the weight is linear in what is trained, 2 for a product of two factors, 3 for AdaLoRA's.",
     harm: "Steps grow with the update, which grows with the steps; such a run does not settle.",
     evidence: "The exponent over the last checkpoints, with its standard error, and the one that is allowed.",
     thresholds: [
@@ -48,7 +48,11 @@ enum NormRunningAway: FindingKind {
   }
 
   private static func exponent(of method: String) -> Double {
-    ["full", "miss", "ia3", "ln-tuning", "lora-fa"].contains(method) ? 1 : 2
+    switch method {
+    case "full", "miss", "ia3", "ln-tuning", "lora-fa": 1
+    case "adalora": 3
+    default: 2
+    }
   }
 }
 

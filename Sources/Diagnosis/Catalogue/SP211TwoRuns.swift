@@ -20,6 +20,8 @@ enum TwoRuns: FindingKind {
   static func remedy(for setup: RunSetup) -> String { "Give each run a folder of its own, and analyse them apart." }
 
   static func judge(_ run: RunEvidence) -> Judgement {
+    // AdaLoRA takes back what it cuts.
+    guard run.method != "adalora" else { return Judgement() }
     // Where rank or targets change the reader has said so already.
     let known = Set(run.reading.filter { $0.code == SeriesChanged.page.code }.compactMap(\.step))
     for (before, now) in zip(run.checkpoints, run.checkpoints.dropFirst()) where before > 0 && !known.contains(now) {

@@ -22,6 +22,8 @@ enum Intruders: FindingKind {
   }
 
   static func judge(_ run: RunEvidence) -> Judgement {
+    // Scaled rows or columns of W₀ turn its singular vectors whatever they learn.
+    guard !StartDirections.followsSpectrum(run.method) else { return Judgement() }
     for step in run.checkpoints {
       let rows = run.rows(.pretrained, at: step).filter { $0.metrics[.intruderCount] != nil }
       let with = rows.filter { $0.metrics[.intruderCount]! > 0 && $0.metrics[.intruderEnergy] ?? 0 >= 0.1 }

@@ -13,7 +13,7 @@ enum RewardCollapsed: FindingKind {
     thresholds: [
       .provisional(
         "fall ÷ peak", "½, 3 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourBounds.collapseErrors,
-        misses: "none that ends collapsed")
+        misses: BehaviourBounds.collapseMisses)
     ],
     source: "The laboratory's rule for a collapsed run, read forwards.")
 
@@ -28,7 +28,7 @@ enum RewardCollapsed: FindingKind {
     return Judgement([
       finding(
         in: run, step: first.step, value: last.mean, threshold: (1 - share) * last.peak, baseline: last.peak, pValue: p,
-        effectSize: last.share,
+        effectSize: last.share, cause: StepSizeCause.cause(of: first.step, in: run),
         "the reward fell from \(last.peak.brief) to \(last.mean.brief) by step \(last.step)")
     ])
   }

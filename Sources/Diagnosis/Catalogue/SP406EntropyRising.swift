@@ -9,7 +9,7 @@ enum EntropyRising: FindingKind {
       .provisional(
         "rise over own lowest, nats a token", BehaviourBounds.entropyRise.brief,
         falseAlarms: BehaviourBounds.entropyErrors,
-        misses: "collapses in which the policy becomes certain of something wrong")
+        misses: BehaviourBounds.entropyMisses)
     ],
     source: "notebooks-data/laboratory; contrary to what entropy-collapse detectors look for.")
 

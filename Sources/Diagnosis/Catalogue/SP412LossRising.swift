@@ -36,6 +36,7 @@ enum LossRising: FindingKind {
         finding(
           in: run, step: window.first!.step, value: -window.last!.mean, threshold: start, baseline: lowest, pValue: p,
           effectSize: (-window.last!.mean - lowest) / max(start - lowest, .leastNormalMagnitude),
+          cause: StepSizeCause.cause(of: window.first!.step, in: run),
           "the loss has risen to \((-window.last!.mean).brief), from \(lowest.brief) at its lowest and \(start.brief) at the start"
         )
       ])

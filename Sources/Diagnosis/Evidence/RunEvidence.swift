@@ -117,10 +117,13 @@ extension RunEvidence {
   /// The last checkpoint before `step`.
   package func checkpoint(before step: Int) -> Int? { checkpoints.last { $0 < step } }
 
-  /// The learning rate at a step, from the log or, where it has none, the setup's.
-  package func learningRate(at step: Int) -> Double? {
-    let logged = timeline["learning_rate"]
-    return logged.points.last { $0.step <= step }?.value ?? logged.points.first?.value ?? setup.learningRate
+  /// The largest learning rate of the `width` steps up to `step`, from the log or, where it has none, the setup's.
+  func largestRate(upTo step: Int, over width: Int) -> Double? {
+    let logged = timeline["learning_rate"].points.filter { $0.step > 0 }
+    guard let first = logged.first else { return setup.learningRate }
+    // A record that was written now and then holds until the next one.
+    let before = logged.last { $0.step <= step - width } ?? first
+    return logged.filter { $0.step > step - width && $0.step <= step }.reduce(before.value) { max($0, $1.value) }
   }
 
   /// True for reinforcement learning, as far as setup or log tell.

@@ -1,0 +1,80 @@
+import Diagnosis
+import Spectra
+import Testing
+
+/// What findings come to.
+struct VerdictTests {
+  /// A calm run of the laboratory's kind.
+  private func calm() -> RunBuilder {
+    var run = RunBuilder()
+    run.addUpdate { step, _ in [.frobeniusNorm: 0.01 * Double(step), .relativeNorm: 1e-3 * Double(step), .unitStep: 4] }
+    run.add(.previous) { _, _ in [.frobeniusNorm: 0.05, .updateVelocity: 1e-3, .shiftVelocity: 1e-5] }
+    return run
+  }
+
+  @Test func aCalmRunIsHealthy() {
+    let verdict = Verdict(on: calm().evidence)
+    #expect(verdict.outcome == .healthy && verdict.findings.isEmpty && verdict.gaps.isEmpty)
+    #expect(verdict.onset == nil && verdict.lastHealthyCheckpoint == nil && verdict.lastCheckpoint == 30)
+  }
+
+  @Test func warningsAloneAreHealthy() {
+    var run = calm()
+    run.setup.trainer = .other
+    run.setup.start = "pissa_niter_4"
+    let verdict = Verdict(on: run.evidence)
+    #expect(verdict.outcome == .healthy && verdict.warnings.map(\.code) == ["SP503"])
+  }
+
+  @Test func oneCheckpointSaysNothingOfChange() {
+    var run = RunBuilder()
+    run.steps = [5]
+    run.addUpdate { _, _ in [.frobeniusNorm: 1, .relativeNorm: 0.1, .unitStep: 4] }
+    let verdict = Verdict(on: run.evidence)
+    #expect(verdict.outcome == .inconclusive)
+    #expect(
+      verdict.gaps.map(\.text) == ["one checkpoint says nothing of change: at least 2 are needed, or the trainer's log"]
+    )
+    #expect(Verdict(on: RunBuilder().evidence).gaps.map(\.text) == ["no module was analysed"])
+  }
+
+  /// Beyond LoRA's bound of 0.0185 from step 15 on, first in one module.
+  private func fast() -> RunBuilder {
+    var run = RunBuilder()
+    run.addUpdate { step, _ in [.frobeniusNorm: 0.1 * Double(step), .relativeNorm: 0.01 * Double(step), .unitStep: 4] }
+    run.add(.previous) { step, module in
+      [.frobeniusNorm: 0.5, .updateVelocity: step < 15 ? 1e-3 : step == 15 && module != 2 ? 0.01 : 0.04]
+    }
+    return run
+  }
+
+  @Test func theOnsetTheLastHealthyCheckpointAndTheSpread() throws {
+    let verdict = Verdict(on: fast().evidence)
+    #expect(verdict.outcome == .alert && verdict.cause == .stepSize)
+    #expect(verdict.onset == 15 && verdict.lastHealthyCheckpoint == 10)
+    let first = try #require(verdict.spread.departures.first)
+    #expect(first.module == "layers.1.q_proj" && first.step == 15)
+    #expect(verdict.spread.departures.map(\.step) == [15, 20, 20, 20] && verdict.spread.modules == 4)
+  }
+
+  @Test func aMismatchIsRuledOutBeforeACollapseIsBelieved() {
+    var run = fast()
+    run.reading = [
+      Finding(code: "SP508", name: "base-differs", severity: .alert, cause: .loadMismatch, message: "another base")
+    ]
+    let verdict = Verdict(on: run.evidence)
+    #expect(verdict.outcome == .alert && verdict.cause == .loadMismatch)
+    #expect(verdict.alerts.map(\.code) == ["SP508"])
+    #expect(
+      verdict.gaps.map(\.text) == ["velocity and shape of the update, which SP508 base-differs makes meaningless"])
+    #expect(verdict.findings[0].remedy == "Pass the base that the run was trained on with --base.")
+  }
+
+  @Test func findingsComeByOnsetAndTheGraverFirst() {
+    var run = fast()
+    run.setup.start = "pissa_niter_4"
+    run.log("kl_increment", Array(repeating: 0.3, count: 30))
+    run.log("kl", (1...30).map { 0.3 * Double($0) })
+    #expect(Verdict(on: run.evidence).findings.map(\.code).prefix(4) == ["SP503", "SP404", "SP405", "SP201"])
+  }
+}
