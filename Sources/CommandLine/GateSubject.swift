@@ -37,20 +37,12 @@ struct GateSubject {
     return try measured(isRun: run != nil)
   }
 
-  /// What rules see of it, with the log of the run that it is or lies in.
-  ///
-  /// An analysis that was copied elsewhere has left its log behind. What was found in the log then stands as the analysis has it: a
-  /// collapse must not pass because nothing can tell it again.
+  /// What rules see of it, with the log of the run as it is now; an analysis that was copied elsewhere has the one that it was made with.
   func evidence(of analysis: Analysis) throws(FileError) -> RunEvidence {
     let url = URL(fileURLWithPath: path)
     let folder = url.deletingLastPathComponent().path
     let isInRun = url.lastPathComponent == RunLayout.analysis && RunFolder.isRun(at: folder)
-    let records = try Export.trainingRecords(at: isInRun ? folder : path)
-    var analysis = analysis
-    if records == nil {
-      analysis.noticed += analysis.findings.filter { $0.code.hasPrefix("SP4") && !analysis.noticed.contains($0) }
-    }
-    return RunEvidence(analysis, records: records)
+    return RunEvidence(analysis, records: try Export.trainingRecords(at: isInRun ? folder : path))
   }
 
   /// The analysis that is there: the file itself, or the one in a folder; nil where there is none.

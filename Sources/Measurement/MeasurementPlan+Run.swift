@@ -130,7 +130,7 @@ extension MeasurementPlan {
       origin: origin, rows: rows,
       noticed: Finding.findings(from: noticed),
       setup: try setup(records: log.records), baseNorms: references.norms, baseValues: references.values,
-      training: run == nil && !log.records.isEmpty ? log.records : nil)
+      training: log.records.isEmpty ? nil : log.records.withoutModules)
     analysis.findings = analysis.verdict(records: log.records).findings
     return Outcome(
       analysis: analysis,

@@ -307,6 +307,13 @@ import Weights
       let onset = try #require(collapsing.firstMatch(of: /collapsed at step (\d+), from a reward of 0\.\d+/))
       // Late enough for several checkpoints before it.
       #expect(Int(onset.1)! > 8)
+      // The diagnosis: one is healthy, and the other's weights told so before its reward did.
+      #expect(lines.contains { $0.hasPrefix("The diagnosis of LoRA: HEALTHY") })
+      #expect(
+        lines.contains {
+          $0.hasPrefix("The diagnosis of PiSSA: ALERT, since step ") && $0.hasSuffix(" – the size of the steps")
+        })
+      #expect(lines.contains { $0.contains("the weights led by ") })
     }
     for run in ["lora", "pissa"] {
       let inspection = try spectroscope("inspect", out + "/" + run)

@@ -31,6 +31,16 @@ extension TrainingRecords {
     return joined
   }
 
+  /// The same without numbers of single modules, which the spectra have themselves.
+  package var withoutModules: TrainingRecords {
+    var copy = TrainingRecords()
+    for var record in records {
+      record.series = [:]
+      copy.add(record)
+    }
+    return copy
+  }
+
   /// Joins a record to that of its step, if there is one.
   mutating func take(_ record: Record, overwriting: Bool) {
     update(at: record.step) { $0.take(record, overwriting: overwriting) }
