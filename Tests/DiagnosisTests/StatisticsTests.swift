@@ -37,8 +37,8 @@ struct StatisticsTests {
     var numbers = SeededGenerator(seed: 7)
     var alarms = 0
     for _ in 0..<2000 {
-      let values = (0..<60).map { _ in exp(0.35 * numbers.normal()) }
-      let past = try #require(OwnPast(Array(values.prefix(5)), priorDeviation: 0.35))
+      let values = (0..<60).map { _ in exp(0.38 * numbers.normal()) }
+      let past = try #require(OwnPast(Array(values.prefix(5)), priorDeviation: 0.38))
       let isAlarmed = values.dropFirst(5).enumerated().contains { look, value in
         Sequential.adjusted(past.upperTail(value), look: look + 1) < Sequential.level
       }
