@@ -143,7 +143,9 @@ package struct Spread: Equatable, Sendable {
   /// A module's band ends where a healthy run's velocity of all modules together does, or at so many times the module's own past.
   init(of run: RunEvidence, findings: [Finding]) {
     modules = run.modules.count
-    guard let alert = findings.first(where: { $0.severity == .alert && $0.cause == .stepSize }) else { return }
+    guard
+      let alert = findings.first(where: { $0.severity == .alert && ($0.cause == .stepSize || $0.cause == .direction) })
+    else { return }
     let isCalibrated = [UpdateVelocity.page.code, ShiftVelocity.page.code].contains(alert.code)
     departures = run.modules.compactMap { module in
       let velocity = run.series(.updateVelocity, .previous, of: module)

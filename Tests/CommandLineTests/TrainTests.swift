@@ -311,7 +311,7 @@ import Weights
       #expect(lines.contains { $0.hasPrefix("The diagnosis of LoRA: HEALTHY") })
       #expect(
         lines.contains {
-          $0.hasPrefix("The diagnosis of PiSSA: ALERT, since step ") && $0.hasSuffix(" – the size of the steps")
+          $0.hasPrefix("The diagnosis of PiSSA: ALERT, since step ") && $0.hasSuffix(" – the direction of the steps")
         })
       #expect(lines.contains { $0.contains("the weights led by ") })
     }

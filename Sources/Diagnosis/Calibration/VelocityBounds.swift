@@ -35,6 +35,9 @@ package struct VelocityBounds: Sendable {
     var bound: Double
     package var healthy: Double
     var pValue: Double
+    var cause: Cause
+    /// Why it is that cause, to end the message with; empty where there is nothing to say.
+    var reason: String
   }
 
   /// By the number of steps from one measurement to the next.
@@ -61,9 +64,23 @@ package struct VelocityBounds: Sendable {
 
   /// The bound for a run at a spacing: that of the largest calibrated spacing that is not larger, which is never too low, as a mean
   /// over more steps is no larger.
-  func bound(for run: RunEvidence, spacing: Int) -> Bound? {
+  func bound(for run: RunEvidence, spacing: Int) -> Bound? { bound(of: run.method, for: run, spacing: spacing) }
+
+  private func bound(of method: String, for run: RunEvidence, spacing: Int) -> Bound? {
     guard let known = bySpacing.keys.filter({ $0 <= spacing }).max() else { return nil }
-    return bySpacing[known]!.first { $0.method == run.method && $0.warmsUp == run.warmsUp }
+    return bySpacing[known]!.first { $0.method == method && $0.warmsUp == run.warmsUp }
+  }
+
+  /// Size, or where the steps go: a method that begins in leading directions and never moves as fast as would alarm of LoRA, which begins at
+  /// random, is not too fast but goes the wrong way.
+  private static func cause(in run: RunEvidence, spacing: Int) -> (Cause, reason: String) {
+    let end = RewardFalling.judge(run).findings.first?.step ?? .max
+    guard StartDirections.isPrincipal(run.setup), let lora = update.bound(of: "lora", for: run, spacing: spacing),
+      let most = run.updateVelocity.upTo(end).maximum?.value, most <= lora.value
+    else { return (.stepSize, "") }
+    return (
+      .direction, "; steps of up to \(most.brief) of the norm, as this run takes, LoRA bears: it is where they go"
+    )
   }
 
   var thresholds: [FindingPage.Threshold] {
@@ -90,11 +107,12 @@ package struct VelocityBounds: Sendable {
     let fastest = run.modules.compactMap { module -> (String, Double)? in
       run.series(metric, .previous, of: module).points.first { $0.step >= first.step }.map { (module, $0.value) }
     }.max { $0.1 < $1.1 }
+    let (cause, reason) = Self.cause(in: run, spacing: spacing)
     return Judgement([
       finding(
         Excess(
           step: first.step, module: fastest?.0, value: first.value, bound: bound.value, healthy: bound.healthy,
-          pValue: pValue(ratio: first.value / bound.value)))
+          pValue: pValue(ratio: first.value / bound.value), cause: cause, reason: reason))
     ])
   }
 }

@@ -8,7 +8,7 @@ enum StepSizeRemedy {
     switch setup.method {
     case "pissa":
       parts.append(
-        "PiSSA takes larger steps than LoRA at the same rate, along directions that bear less: `spectroscope plan` says by how much."
+        "PiSSA takes larger steps than LoRA at the same rate, along directions that bear less (`spectroscope plan` says by how much); LoRA and MiLoRA bear more."
       )
     case "rslora":
       parts.append("rsLoRA scales by α/√r, so its step is √r times that of LoRA.")
