@@ -7,16 +7,33 @@ import Weights
 /// An analysis with what the run's trainer recorded.
 struct AnalysedRun {
   let analysis: Analysis
+  /// The run's own record as it is now; for anything but a run folder or packed run the log that was joined when it was analysed.
   let records: TrainingRecords?
 
   init(analysis: Analysis, records: TrainingRecords?) {
-    (self.analysis, self.records) = (analysis, records)
+    (self.analysis, self.records) = (analysis, records ?? analysis.training)
   }
 
+  /// - Parameter path: an analysis file, or a run folder or packed run that holds one.
   /// - Throws: `FileError` where there is no analysis at `path`, or it is damaged.
   init(at path: String) throws(FileError) {
-    analysis = try GuardedReading.analysis(at: try Export.analysisFile(at: path))
-    records = try Export.trainingRecords(at: path)
+    self.init(
+      analysis: try GuardedReading.analysis(at: try Export.analysisFile(at: path)), records: try Self.records(at: path))
+  }
+
+  /// The run itself, or the run whose own analysis file this is; nil for any other file.
+  static func runFolder(of path: String) throws(FileError) -> String? {
+    if let folder = try RunLocation.folder(of: path) { return folder }
+    let file = URL(fileURLWithPath: path)
+    let folder = file.deletingLastPathComponent().path
+    return file.lastPathComponent == RunLayout.analysis && RunFolder.isRun(at: folder) ? folder : nil
+  }
+
+  /// What that run has recorded; nil where there is none, or it has recorded nothing.
+  static func records(at path: String) throws(FileError) -> TrainingRecords? {
+    guard let folder = try runFolder(of: path) else { return nil }
+    let file = folder + "/" + RunLayout.records
+    return FileManager.default.fileExists(atPath: file) ? try TrainingRecords(path: file) : nil
   }
 
   private var evidence: RunEvidence { RunEvidence(analysis, records: records) }
@@ -25,7 +42,8 @@ struct AnalysedRun {
 
   var diagnosis: DiagnosisText {
     let evidence = evidence
-    return DiagnosisText(Verdict(on: evidence), of: evidence, coverage: analysis.origin.coverage)
+    let width = min(100, Console.knownWidth ?? 100)
+    return DiagnosisText(Verdict(on: evidence), of: evidence, coverage: analysis.origin.coverage, width: width)
   }
 
   /// Writes the findings and the verdict beside the analysis of a run folder.

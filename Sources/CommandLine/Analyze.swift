@@ -74,6 +74,9 @@ struct Analyze: ParsableCommand {
   func validate() throws {
     if let out, out.isEmpty { throw ValidationError("--out must name a file, found an empty text") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
+    if !log.isEmpty, isRun {
+      throw ValidationError("--log goes with another trainer's checkpoints: a run has its own record")
+    }
     if let k, k < 1 { throw ValidationError("--k must be at least 1, found \(k)") }
     let isFolder = RunFolder.isRun(at: source)
     for (name, value, hasDefault) in [("--base <dir>", base, isRun), ("--out <file>", out, isFolder)]
@@ -107,7 +110,7 @@ struct Analyze: ParsableCommand {
     let outcome = try plan.run(options, shouldStop: { Interruption.isWished }) { progress?.show($0) }
     progress?.clear()
     if RunFolder.isRun(at: source), options.output == source + "/" + RunLayout.analysis {
-      try AnalysedRun(analysis: outcome.analysis, records: Export.trainingRecords(at: source)).writeFindings(
+      try AnalysedRun(analysis: outcome.analysis, records: AnalysedRun.records(at: source)).writeFindings(
         toRun: source)
     }
     show(AnalysisSummary(outcome.analysis), options.output)

@@ -49,25 +49,14 @@ struct Compare: ParsableCommand {
   }
 
   private static func read(_ path: String, name: String) throws -> ComparedRun {
-    let analysis = try GuardedReading.analysis(at: try Export.analysisFile(at: path))
-    let folder = try runFolder(of: path)
-    let records = try folder.map { folder throws(FileError) in
-      try TrainingRecords(path: folder + "/" + RunLayout.records)
-    }
-    var run = ComparedRun(name: name, path: path, analysis: analysis, records: records ?? TrainingRecords())
-    if let folder, run.method == AdapterMethod.svd.rawValue {
+    let analysed = try AnalysedRun(at: path)
+    var run = ComparedRun(
+      name: name, path: path, analysis: analysed.analysis, records: analysed.records ?? TrainingRecords())
+    if run.method == AdapterMethod.svd.rawValue, let folder = try AnalysedRun.runFolder(of: path) {
       let identity = try GuardedReading.run(at: folder).identity
       run.directions = identity.configuration["directions"]?.string.flatMap(SVDDirections.init(rawValue:))
     }
     return run
-  }
-
-  /// The run itself, or the run whose own analysis file this is; nil for any other file.
-  private static func runFolder(of path: String) throws(FileError) -> String? {
-    if let folder = try RunLocation.folder(of: path) { return folder }
-    let file = URL(fileURLWithPath: path)
-    let folder = file.deletingLastPathComponent().path
-    return file.lastPathComponent == RunLayout.analysis && RunFolder.isRun(at: folder) ? folder : nil
   }
 
   /// Short names for files: the last part of the path that tells, and a number behind what occurs again.

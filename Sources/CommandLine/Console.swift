@@ -52,11 +52,14 @@ enum Console {
   }
 
   /// How many characters a line of text may have: what `COLUMNS` says, else the terminal's width, else 80.
-  static var width: Int {
+  static var width: Int { knownWidth ?? 80 }
+
+  /// The same, where anything tells it.
+  static var knownWidth: Int? {
     if let said = ProcessInfo.processInfo.environment["COLUMNS"].flatMap({ Int($0) }), said > 0 { return max(20, said) }
     var size = winsize()
     let isKnown = isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
-    return isKnown ? max(20, Int(size.ws_col)) : 80
+    return isKnown ? max(20, Int(size.ws_col)) : nil
   }
 
   /// Emphasises `text` where colour is welcome.

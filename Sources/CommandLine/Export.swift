@@ -37,7 +37,7 @@ struct Export: ParsableCommand {
     let run = try AnalysedRun(at: file)
     var analysis = run.analysis
     analysis.findings = run.verdict.findings
-    let training = run.records ?? analysis.training
+    let training = run.records
     do {
       try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {
@@ -45,13 +45,6 @@ struct Export: ParsableCommand {
         .cannotCreate, path: out, "the folder cannot be created", remedy: "Check the path and its permissions")
     }
     for path in try format.exporter.export(analysis, training: training, to: out) where !quiet { Console.print(path) }
-  }
-
-  /// What the run at `path` has recorded; nil for anything else, and where it has recorded nothing.
-  static func trainingRecords(at path: String) throws(FileError) -> TrainingRecords? {
-    guard let folder = try RunLocation.folder(of: path) else { return nil }
-    let file = folder + "/" + RunLayout.records
-    return FileManager.default.fileExists(atPath: file) ? try TrainingRecords(path: file) : nil
   }
 
   /// The file itself, or the one in a run folder or packed run; throws `.cannotOpen` where that holds none.

@@ -39,10 +39,7 @@ struct GateSubject {
 
   /// What rules see of it, with the log of the run as it is now; an analysis that was copied elsewhere has the one that it was made with.
   func evidence(of analysis: Analysis) throws(FileError) -> RunEvidence {
-    let url = URL(fileURLWithPath: path)
-    let folder = url.deletingLastPathComponent().path
-    let isInRun = url.lastPathComponent == RunLayout.analysis && RunFolder.isRun(at: folder)
-    return RunEvidence(analysis, records: try Export.trainingRecords(at: isInRun ? folder : path))
+    RunEvidence(analysis, records: try AnalysedRun.records(at: path))
   }
 
   /// The analysis that is there: the file itself, or the one in a folder; nil where there is none.

@@ -34,6 +34,8 @@ package struct Finding: Equatable, Sendable {
   /// The step it holds from; nil when it concerns the run as a whole.
   package var step: Int?
   /// Stable, such as `SP105`.
+  /// The first record that a mean at `step` is of: what it tells of may have begun there. Not kept in files; a rule tells it again.
+  package var earliest: Int?
   package var code: String
   /// Stable, in kebab case, such as `alpha-is-zero`.
   package var name: String

@@ -51,7 +51,8 @@ extension Verdict {
     var gaps = judged.flatMap(\.gaps) + DataGaps.gaps(of: run) + all.gaps
     var seen: Set<Gap> = []
     gaps = gaps.filter { seen.insert($0).inserted }
-    self.init(findings: all.findings, gaps: gaps, run: run)
+    let confirmed = CollapseConfirmed.finding(in: run, among: all.findings).map { [$0] } ?? []
+    self.init(findings: all.findings + confirmed, gaps: gaps, run: run)
   }
 
   /// The verdict of findings that are given.
@@ -61,8 +62,14 @@ extension Verdict {
     let onset = alerts.compactMap(\.step).min()
     self.init(
       outcome: alerts.isEmpty ? (gaps.isEmpty ? .healthy : .inconclusive) : .alert, findings: sorted, gaps: gaps,
-      cause: Self.cause(of: alerts), onset: onset, lastHealthyCheckpoint: onset.flatMap { run.checkpoint(before: $0) },
+      cause: Self.cause(of: alerts), onset: onset,
+      lastHealthyCheckpoint: Self.firstSickStep(alerts).flatMap { run.checkpoint(before: $0) },
       lastCheckpoint: run.checkpoints.last, spread: Spread(of: run, findings: sorted))
+  }
+
+  /// The first step that may be sick. What a record of step N tells is of the weights after N − 1 steps.
+  private static func firstSickStep(_ alerts: [Finding]) -> Int? {
+    alerts.compactMap { alert in alert.earliest.map { $0 - 1 } ?? alert.step }.min()
   }
 
   /// A load mismatch explains everything that comes after it; else the cause of the earliest alert that has one.
@@ -84,20 +91,32 @@ enum Remedies {
 
 /// Too little to judge by.
 enum DataGaps {
-  /// Checkpoints that a verdict from weights needs.
+  /// Trained checkpoints that a verdict from weights needs.
   static let leastCheckpoints = 2
+  /// Records that one from behaviour needs.
+  static let leastRecords = 5
 
   static func gaps(of run: RunEvidence) -> [Gap] {
-    var gaps: [Gap] = []
-    if run.rows.isEmpty {
-      gaps.append(Gap(.data, "no module was analysed"))
-    } else if run.checkpoints.filter({ $0 > 0 }).count < leastCheckpoints, run.timeline.isEmpty {
-      gaps.append(
+    guard !run.rows.isEmpty else {
+      return [
         Gap(
-          .data, "one checkpoint says nothing of change: at least \(leastCheckpoints) are needed, or the trainer's log")
-      )
+          .data,
+          "no update could be measured: pass the adapter of step 0 with --initial, or wait for another checkpoint")
+      ]
     }
-    return gaps
+    let records = max(run.timeline["reward"].count, run.timeline["loss"].count)
+    if run.checkpoints.count(where: { $0 > 0 }) < leastCheckpoints, records < leastRecords {
+      return [
+        Gap(
+          .data,
+          "one checkpoint says nothing of change: at least \(leastCheckpoints) are needed, or \(leastRecords) records of reward or loss"
+        )
+      ]
+    }
+    if run.updateVelocity.isEmpty, records < leastRecords {
+      return [Gap(.data, "how fast the weights move is unknown, and there is no record of reward or loss")]
+    }
+    return []
   }
 }
 
@@ -148,20 +167,22 @@ package struct Spread: Equatable, Sendable {
     else { return }
     let isCalibrated = [UpdateVelocity.page.code, ShiftVelocity.page.code].contains(alert.code)
     departures = run.modules.compactMap { module in
-      let velocity = run.series(.updateVelocity, .previous, of: module)
-      let end: Double? =
-        isCalibrated
-        ? VelocityBounds.update.bound(for: run, spacing: run.checkpointSpacing ?? 1)?.value
-        : velocity.points.first { $0.value > 0 }.map { VelocityJump.leastRatio * $0.value }
-      guard let end, end > 0, let first = velocity.points.first(where: { $0.value > end }) else { return nil }
-      return Departure(module: module, step: first.step, ratio: first.value / end)
+      let velocity = run.series(.updateVelocity, .previous, of: module).points.filter { $0.value > 0 }
+      let own = Diagnosis.median(velocity.filter { $0.step < alert.step ?? .max }.map(\.value))
+      for point in velocity {
+        let end =
+          isCalibrated
+          ? VelocityBounds.update.bound(for: run, spacing: run.stretch(to: point.step))?.value
+          : own.map { VelocityJump.leastRatio * $0 }
+        guard let end, end > 0, point.value > end else { continue }
+        return Departure(module: module, step: point.step, ratio: point.value / end)
+      }
+      return nil
     }.sorted { ($0.step, -$0.ratio) < ($1.step, -$1.ratio) }
   }
 }
 
 extension RunEvidence {
-  /// The usual number of steps from one checkpoint to the next.
-  package var checkpointSpacing: Int? {
-    Series(checkpoints.map { Series.Point(step: $0, value: 0) }).spacing ?? checkpoints.first { $0 > 0 }
-  }
+  /// The steps from the checkpoint before to the one of `step`, or from the start.
+  func stretch(to step: Int) -> Int { step - (checkpoint(before: step) ?? 0) }
 }

@@ -44,7 +44,7 @@ struct StartCheck {
       let path = module.appearances[0].module.path
       return initial.modules.first { $0.path == path && $0.isLoRA }.map { (module.match, $0) }
     }
-    func room(_ module: AdapterFolder.Module) -> Int { min(module.rows!, module.columns!) / module.rank! }
+    func room(_ module: AdapterFolder.Module) -> Int { min(module.rows!, module.columns!) / max(1, module.rank!) }
     return candidates.max { room($0.1) < room($1.1) }
   }
 

@@ -49,8 +49,9 @@ package struct DiagnosisText: Sendable {
       reward.code != first.code
     {
       let lead = (reward.step ?? 0) - (first.step ?? 0)
-      sentences.append(
-        "The reward followed at step \(reward.step ?? 0)" + (lead > 0 ? ", \(count(lead, "step")) later" : "") + ".")
+      if lead > 0, !first.code.hasPrefix("SP4"), verdict.cause != .loadMismatch {
+        sentences.append("The reward followed at step \(reward.step ?? 0), \(count(lead, "step")) later.")
+      }
     }
     return wrapped(sentences.joined(separator: " "))
   }
@@ -95,6 +96,8 @@ package struct DiagnosisText: Sendable {
   private var next: String? {
     var lines: [String] = []
     switch (verdict.outcome, verdict.lastHealthyCheckpoint) {
+    // A mismatch is mended, not trained again.
+    case _ where verdict.cause == .loadMismatch: break
     case (.alert, let checkpoint?) where verdict.onset != nil:
       lines.append("The last healthy checkpoint is that of step \(checkpoint).")
     case (.alert, nil) where verdict.onset != nil:
@@ -130,7 +133,7 @@ package struct DiagnosisText: Sendable {
 
   private var method: String {
     let rank = run.setup.rank.map { " r = \($0)" } ?? ""
-    let alpha = run.setup.alpha.map { ", α = \($0.brief)" } ?? ""
+    let alpha = run.setup.alpha.map { ", α = \($0.plain)" } ?? ""
     let rate = run.setup.learningRate.map { ", learning rate \($0.brief)" } ?? ""
     return run.method + rank + alpha + rate
   }
@@ -141,7 +144,7 @@ package struct DiagnosisText: Sendable {
     case .alert:
       let families = Set(verdict.alerts.map { $0.code.prefix(3) })
       if families.contains("SP4"), families.contains("SP2") { return "high – weights and behaviour agree" }
-      return verdict.alerts.contains { $0.pValue == nil }
+      return verdict.alerts.contains { $0.pValue == nil && !$0.code.hasPrefix("SP4") }
         ? "high – from the files themselves, not from statistics"
         : "moderate – one kind of evidence; bounds are provisional"
     case .healthy: return "moderate – inside the calibrated range; bounds are provisional"
@@ -161,7 +164,8 @@ package struct DiagnosisText: Sendable {
   private func wrapped(_ text: String, indent: Int = 0) -> String {
     var lines: [String] = []
     var line = ""
-    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+    // Names come from files, and must neither break a line nor command a terminal.
+    for word in text.onOneLine.split(separator: " ", omittingEmptySubsequences: false) {
       let candidate = line.isEmpty && lines.isEmpty && word.isEmpty ? " " : line + (line.isEmpty ? "" : " ") + word
       if candidate.count > width, !line.allSatisfy({ $0 == " " }) {
         lines.append(line)
@@ -183,6 +187,11 @@ extension String {
   fileprivate func padded(to width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))
   }
+}
+
+extension Double {
+  /// As it was typed: 8 rather than 8.00.
+  fileprivate var plain: String { self == rounded() && abs(self) < 1e6 ? String(Int(self)) : "\(self)" }
 }
 
 extension DiagnosisText {

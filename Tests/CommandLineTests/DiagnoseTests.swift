@@ -1,5 +1,6 @@
 import Foundation
 import RunStore
+import Spectra
 import TestSupport
 import Testing
 import Weights
@@ -26,8 +27,8 @@ import Weights
         – bounds of velocity are calibrated on reinforcement learning, and this run is supervised
 
         Looked at
-        4/4 modules, 12 checkpoints (steps 5 to 60), a log of 60 records, lora r = 8, α = 16.0, learning
-        rate 3.00e-04. Confidence: low – see what was not judged.
+        4/4 modules, 12 checkpoints (steps 5 to 60), a log of 60 records, lora r = 8, α = 16, learning rate
+        3.00e-04. Confidence: low – see what was not judged.
 
         """)
     #expect(result.stderr == "" && result.status == 0)
@@ -88,6 +89,30 @@ import Weights
     #expect(try spectroscope("diagnose", bench.output).stdout.contains("a log of 1 record, lora"))
     let missing = try bench.analyze(Reference.lora, "--log", bench.path("gone.jsonl"))
     #expect(missing.status == 66 && missing.stderr.hasSuffix("gone.jsonl: no such file or folder. Check the path\n"))
+  }
+
+  @Test func aRunHasItsOwnRecord() throws {
+    let run = bench.path("own")
+    try #require(try spectroscope("train", "--steps", "2", "--out", run, "--quiet").status == 0)
+    let refused = try spectroscope("analyze", run, "--log", "log.csv")
+    #expect(refused.status == 64)
+    #expect(
+      refused.stderr.hasPrefix("Error: --log goes with another trainer's checkpoints: a run has its own record\n"))
+    // Two steps are too few to call it healthy.
+    try #require(try spectroscope("analyze", run, "--quiet").status == 0)
+    #expect(try spectroscope("diagnose", run).stdout.hasPrefix("INCONCLUSIVE – nothing alarms"))
+  }
+
+  /// Names from files neither break lines nor command the terminal.
+  @Test func hostileNamesAreShown() throws {
+    var metrics = MetricValues()
+    (metrics[.rows], metrics[.columns], metrics[.frobeniusNorm]) = (64, 64, 0)
+    let row = SpectrumRow(
+      step: 5, module: "a\u{1B}[31mb\nALERT", method: "lora", delta: .pretrained, metrics: metrics, singularValues: [])
+    try AnalysisFile.write(Analysis(rows: [row]), to: bench.output)
+    let result = try spectroscope("diagnose", bench.output)
+    #expect(result.stdout.contains("[a\\u{1b}[31mb\\u{a}ALERT]"))
+    #expect(!result.stdout.contains("\u{1B}"))
   }
 
   @Test func aDamagedLogIsSaidAndLeftOut() throws {

@@ -1,4 +1,5 @@
 import Diagnosis
+import LinearAlgebra
 import Spectra
 import Testing
 
@@ -31,6 +32,29 @@ struct BehaviourTests {
     #expect(run(["reward": dip]).findings("SP401").isEmpty)
   }
 
+  /// What comes later must not make earlier noise significant: four completions a step, and a collapse at step 200.
+  @Test func aCollapseDoesNotDateItselfBack() throws {
+    var numbers = SeededGenerator(seed: 3)
+    let rewards = (1...260).map { step in
+      step < 200 ? (0..<4).reduce(0.0) { sum, _ in sum + (numbers.uniform() < 0.4 ? 0.25 : 0) } : 0
+    }
+    let finding = try #require(run(["reward": rewards]).findings("SP401").first)
+    #expect((195...210).contains(finding.step!))
+    #expect(Verdict(on: run(["reward": rewards]).evidence).alerts.allSatisfy { $0.step! >= 195 })
+  }
+
+  /// Stationary rewards, however sparse, are hardly ever alarmed.
+  @Test func stationaryRewardsAreHardlyEverAlarmed() {
+    var numbers = SeededGenerator(seed: 5)
+    var alarms = 0
+    for _ in 0..<300 {
+      let rewards = (0..<120).map { _ in (0..<8).reduce(0.0) { sum, _ in sum + (numbers.uniform() < 0.2 ? 0.125 : 0) } }
+      if !run(["reward": rewards]).findings("SP401").isEmpty { alarms += 1 }
+    }
+    // One in a hundred at most; three standard deviations more are 8.
+    #expect(alarms <= 8, "\(alarms)")
+  }
+
   @Test func aFallWithinTheNoiseIsNone() {
     // Records of so few completions tell nothing of a fall from 0.4 to 0.18.
     #expect(run(["reward": curve(0.4, 0.4, 0.18, noise: 0.45)]).findings("SP401").isEmpty)
@@ -46,7 +70,7 @@ struct BehaviourTests {
   @Test func aWarningFromTheWeightsThatTheRewardConfirms() throws {
     var confirmed = run(["reward": curve(0.4, 0.8, 0.6)])
     confirmed.addUpdate { step, _ in [.intruderCount: step >= 20 ? 2 : 0, .intruderEnergy: 0.3] }
-    let finding = try #require(confirmed.findings("SP403").first)
+    let finding = try #require(confirmed.confirmed.first)
     #expect(finding.severity == .alert)
     let lead = finding.step! - 20
     #expect(
@@ -57,8 +81,8 @@ struct BehaviourTests {
     var late = run(["reward": curve(0.4, 0.8, 0.6)])
     late.steps = [10, 20, 40]
     late.addUpdate { step, _ in [.intruderCount: step >= 40 ? 2 : 0, .intruderEnergy: 0.3] }
-    #expect(late.findings("SP403").isEmpty)
-    #expect(run(["reward": curve(0.4, 0.8, 0.6)]).findings("SP403").isEmpty)
+    #expect(late.confirmed.isEmpty)
+    #expect(run(["reward": curve(0.4, 0.8, 0.6)]).confirmed.isEmpty)
   }
 
   @Test func aPolicyThatRunsAway() throws {
@@ -126,7 +150,9 @@ struct BehaviourTests {
     let hard = try #require(run(["frac_all_fail": Array(repeating: 1, count: 8)]).findings("SP409").first)
     #expect(
       hard.severity == .warning && hard.message == "from step 1 on every group fails, as it did from the first record")
-    #expect(run(["frac_all_fail": (1...20).map { $0 < 12 || $0 > 15 ? 0.3 : 1 }]).findings("SP409").isEmpty)
+    #expect(run(["frac_all_fail": (1...20).map { $0 < 8 || $0 > 15 ? 0.3 : 1 }]).findings("SP409").isEmpty)
+    // With one group a step, of which most fail, five in a row are chance.
+    #expect(run(["frac_all_fail": (1...40).map { $0 > 35 || !$0.isMultiple(of: 3) ? 1 : 0 }]).findings("SP409").isEmpty)
     #expect(run(["frac_all_fail": Array(repeating: 0.99, count: 20)]).findings("SP409").isEmpty)
   }
 
@@ -138,6 +164,9 @@ struct BehaviourTests {
     let solved = try #require(passing.findings("SP410").first)
     #expect(passing.findings("SP409").isEmpty && solved.severity == .info && solved.step == 12)
     #expect(solved.message == "from step 12 on every group passes")
+    // All alike, half of them right: neither.
+    let mixed = run(["frac_reward_zero_std": uniform, "reward": Array(repeating: 0.5, count: 20)])
+    #expect(mixed.findings("SP409").isEmpty && mixed.findings("SP410").isEmpty)
   }
 
   @Test func completionsThatGrowUntilTheyAreCut() throws {

@@ -105,7 +105,9 @@ import Testing
     let run = RunEvidence(rows: [])
     let coverage = GateResult(on: run, policy: GatePolicy()).coverage
     #expect(coverage.reasons["SP401"] == "there is no log of the trainer")
-    #expect(coverage.reasons["SP201"] == "no module was analysed")
+    #expect(
+      coverage.reasons["SP201"]
+        == "no update could be measured: pass the adapter of step 0 with --initial, or wait for another checkpoint")
     #expect(coverage.reasons["SP105"] == nil)
   }
 

@@ -63,6 +63,9 @@ struct RunBuilder {
   /// What the kind with a code says of the run.
   func findings(_ code: String) -> [Finding] { Catalogue.kind(code)!.judge(evidence).findings }
 
+  /// The collapse that weights and reward confirm, if any.
+  var confirmed: [Finding] { Verdict(on: evidence).findings.filter { $0.code == "SP403" } }
+
   func gaps(_ code: String) -> [String] { Catalogue.kind(code)!.judge(evidence).gaps.map(\.text) }
 }
 

@@ -67,7 +67,7 @@ struct StatisticsTests {
   @Test func fallsFromAPeak() throws {
     let fall = FallFromPeak(Series((1...12).map { Series.Point(step: $0, value: $0 <= 6 ? 1 : 0.25) }))
     #expect(fall.points.map(\.step) == Array(5...12))
-    #expect(fall.points.first?.share == 0 && abs(fall.points.last!.share - 0.75) < 1e-15)
+    #expect(fall.points.first?.share(1) == 0 && abs(fall.points.last!.share(fall.points.last!.mean) - 0.75) < 1e-15)
     #expect(FallFromPeak(Series()).points.isEmpty)
   }
 }

@@ -57,22 +57,39 @@ struct VelocityTests {
     #expect(abs(finding.value! - (3 * 0.015 * 0.015 + 0.03 * 0.03).squareRoot() / 2) < 1e-15)
   }
 
+  /// A first stretch of one step is held against the bound for one step, not against that of the others.
+  @Test func everyStretchHasItsOwnBound() {
+    var run = RunBuilder()
+    run.steps = [1, 10, 20, 30]
+    run.add(.previous) { step, _ in [.updateVelocity: step == 1 ? 0.024 : 0.012] }
+    #expect(run.findings("SP201").isEmpty)
+    var even = RunBuilder()
+    even.steps = [5, 10, 20, 30]
+    even.add(.previous) { step, _ in [.updateVelocity: step == 5 ? 0.024 : 0.012] }
+    #expect(even.findings("SP201").first?.step == 5)
+  }
+
   @Test(arguments: [
     ("width", "bounds of velocity are calibrated on models of width 32 to 128, and this one has 1536"),
     ("sft", "bounds of velocity are calibrated on reinforcement learning, and this run is supervised"),
-    ("spacing", "bounds of velocity are calibrated on checkpoints at most 10 steps apart, and here it is 50"),
+    ("spacing", "bounds of velocity hold for checkpoints at most 10 steps apart, and some are 50"),
     ("rank", "bounds of velocity are calibrated on ranks of 1 to 16, and this one is 64"),
     (
       "rate",
       "bounds of velocity of lora are calibrated on learning rates of 3.00e-04 to 0.0200, and this one is 1.00e-05"
     ),
     ("unknown", "bounds of velocity hold for known learning rates, and this run's is unknown: pass the trainer's log"),
+    (
+      "objective",
+      "bounds of velocity are calibrated on reinforcement learning, and neither reward nor loss tells whether this run is that"
+    ),
     ("method", "bounds of velocity are not calibrated for loha"),
   ])
   func outsideTheCalibratedRangeNothingIsJudged(_ what: String, _ gap: String) {
     var run = RunBuilder(method: what == "method" ? "loha" : "lora")
     if what == "width" { run.shape = (1536, 8960) }
     if what == "sft" { run.setup.objective = "sft" }
+    if what == "objective" { run.setup.objective = nil }
     if what == "spacing" { run.steps = [50, 100, 150] }
     if what == "rank" { run.setup.rank = 64 }
     if what == "rate" { run.setup.learningRate = 1e-5 }

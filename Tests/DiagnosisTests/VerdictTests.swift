@@ -33,9 +33,14 @@ struct VerdictTests {
     let verdict = Verdict(on: run.evidence)
     #expect(verdict.outcome == .inconclusive)
     #expect(
-      verdict.gaps.map(\.text) == ["one checkpoint says nothing of change: at least 2 are needed, or the trainer's log"]
+      verdict.gaps.map(\.text) == [
+        "one checkpoint says nothing of change: at least 2 are needed, or 5 records of reward or loss"
+      ]
     )
-    #expect(Verdict(on: RunBuilder().evidence).gaps.map(\.text) == ["no module was analysed"])
+    #expect(
+      Verdict(on: RunBuilder().evidence).gaps.map(\.text) == [
+        "no update could be measured: pass the adapter of step 0 with --initial, or wait for another checkpoint"
+      ])
   }
 
   /// Beyond LoRA's bound of 0.0185 from step 15 on, first in one module.
@@ -55,6 +60,27 @@ struct VerdictTests {
     let first = try #require(verdict.spread.departures.first)
     #expect(first.module == "layers.1.q_proj" && first.step == 15)
     #expect(verdict.spread.departures.map(\.step) == [15, 20, 20, 20] && verdict.spread.modules == 4)
+  }
+
+  /// A mean of five records lags behind what it tells of, and a record is of the weights before its step.
+  @Test func theLastHealthyCheckpointLiesBeforeTheRecordsOfTheOnset() throws {
+    var run = calm()
+    run.steps = Array(1...40)
+    run.addUpdate { step, _ in [.frobeniusNorm: 0.01 * Double(step), .relativeNorm: 1e-3 * Double(step), .unitStep: 4] }
+    run.log("reward", (1...40).map { $0 < 30 ? 0.8 : 0 })
+    let verdict = Verdict(on: run.evidence)
+    #expect(verdict.onset.map { $0 >= 30 } == true && verdict.lastHealthyCheckpoint.map { $0 < 29 } == true)
+    #expect(verdict.cause == nil)
+  }
+
+  /// Warm-up makes the first steps small, which later ones are not to be held against.
+  @Test func aWarmUpIsNoCause() {
+    var run = calm()
+    run.log("learning_rate", (1...40).map { 1e-3 * min(1, Double($0) / 20) })
+    run.log("update_velocity", (1...40).map { 1e-3 * min(1, Double($0) / 20) })
+    run.log("reward", (1...40).map { $0 < 30 ? 0.8 : 0 })
+    let verdict = Verdict(on: run.evidence)
+    #expect(verdict.outcome == .alert && verdict.cause == nil && verdict.spread.departures.isEmpty)
   }
 
   @Test func aMismatchIsRuledOutBeforeACollapseIsBelieved() {

@@ -19,6 +19,7 @@ FILE = HERE / "thresholds.csv"
 CALIBRATION = {"10", "11", "20"}
 COLUMNS = {"update": "update_velocity", "shift": "shift_velocity"}
 SPACINGS = (1, 5)
+LEAST_HEALTHY = 3
 
 
 # --- collecting
@@ -117,11 +118,13 @@ def bounds(rows, column):
         own = [row for row in rows if kind_of(row) == kind and row[column]]
         healthy = [row for row in own if is_healthy(row)]
         collapsed = [row for row in own if row["label"] == "collapsed"]
-        if not healthy:
+        if len(healthy) < LEAST_HEALTHY:
             continue
         most = max(float(row[column]) for row in healthy)
         least = min((float(row[column]) for row in collapsed), default=None)
-        bound = math.sqrt(most * least) if least and least > most else 2 * most
+        if least and least <= most:
+            continue  # Velocity does not part them.
+        bound = math.sqrt(most * least) if least else 2 * most
         rates = [float(row["learning_rate"]) for row in healthy + collapsed]
         table[kind] = dict(
             healthy=most, collapsed=least, bound=bound, healthy_runs=len(healthy), collapsed_runs=len(collapsed), rates=(min(rates), max(rates))

@@ -14,5 +14,4 @@ enum BehaviourBounds {
   static let fallErrors = "0 of 233 healthy runs"
   static let confirmedErrors = "0 of 233 healthy runs"
   static let lengthErrors = "0 of 233 healthy runs"
-  static let leastPValue = 0.01
 }

@@ -2,12 +2,12 @@
 enum CalibratedRange {
   /// The smaller side of the largest weight, of the laboratory's models.
   static let orders = 32...128
-  /// Steps from one measurement to the next.
+  /// Steps from one checkpoint to the next: velocity is calibrated at 1 and at 5, and the bound for 5 is not too low for a few more.
   static let spacings = 1...10
   static let ranks = 1...16
 
   /// What takes `run` out of the range; nil inside.
-  static func gap(of run: RunEvidence, spacing: Int) -> Gap? {
+  static func gap(of run: RunEvidence) -> Gap? {
     if let order = run.largestOrder, !orders.contains(order) {
       return Gap(
         .calibration,
@@ -18,10 +18,10 @@ enum CalibratedRange {
       return Gap(
         .calibration, "bounds of velocity are calibrated on reinforcement learning, and this run is supervised")
     }
-    if !spacings.contains(spacing) {
+    if !run.isReinforced {
       return Gap(
         .calibration,
-        "bounds of velocity are calibrated on checkpoints at most \(spacings.upperBound) steps apart, and here it is \(spacing)"
+        "bounds of velocity are calibrated on reinforcement learning, and neither reward nor loss tells whether this run is that"
       )
     }
     if let rank = run.setup.rank, !ranks.contains(rank), run.method != "vera" {
@@ -31,6 +31,14 @@ enum CalibratedRange {
       )
     }
     return nil
+  }
+
+  /// Set where checkpoints are too far apart for any bound.
+  static func gap(ofStretch steps: Int) -> Gap? {
+    guard !spacings.contains(steps) else { return nil }
+    return Gap(
+      .calibration,
+      "bounds of velocity hold for checkpoints at most \(spacings.upperBound) steps apart, and some are \(steps)")
   }
 
   /// Set where no run of such a learning rate was among those of the bound. A velocity beyond the bound alerts all the same; one below it

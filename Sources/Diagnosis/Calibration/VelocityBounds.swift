@@ -21,10 +21,7 @@ package struct VelocityBounds: Sendable {
     var rates: ClosedRange<Double>
 
     /// In the middle between the two, in logarithms; where none collapsed, twice the largest healthy one.
-    package var value: Double {
-      guard let collapsed, collapsed > healthy else { return 2 * healthy }
-      return (healthy * collapsed).squareRoot()
-    }
+    package var value: Double { collapsed.map { (healthy * $0).squareRoot() } ?? 2 * healthy }
   }
 
   /// What an alert is made of.
@@ -33,7 +30,7 @@ package struct VelocityBounds: Sendable {
     var module: String?
     var value: Double
     var bound: Double
-    package var healthy: Double
+    var healthy: Double
     var pValue: Double
     var cause: Cause
     /// Why it is that cause, to end the message with; empty where there is nothing to say.
@@ -73,7 +70,8 @@ package struct VelocityBounds: Sendable {
 
   /// Size, or where the steps go: a method that begins in leading directions and never moves as fast as would alarm of LoRA, which begins at
   /// random, is not too fast but goes the wrong way.
-  private static func cause(in run: RunEvidence, spacing: Int) -> (Cause, reason: String) {
+  private static func cause(in run: RunEvidence) -> (Cause, reason: String) {
+    let spacing = run.velocitySpacing ?? 1
     let end = RewardFalling.judge(run).findings.first?.step ?? .max
     guard StartDirections.isPrincipal(run.setup), let lora = update.bound(of: "lora", for: run, spacing: spacing),
       let most = run.updateVelocity.upTo(end).maximum?.value, most <= lora.value
@@ -96,23 +94,35 @@ package struct VelocityBounds: Sendable {
   func judge(
     _ run: RunEvidence, _ velocity: Series, _ metric: Metric, _ finding: (Excess) -> Finding
   ) -> Judgement {
-    guard !velocity.isEmpty, let spacing = run.velocitySpacing else { return Judgement() }
-    if let gap = CalibratedRange.gap(of: run, spacing: spacing) { return Judgement(gaps: [gap]) }
-    guard let bound = bound(for: run, spacing: spacing) else {
-      return Judgement(gaps: [CalibratedRange.methodGap(of: run)])
+    guard !velocity.isEmpty else { return Judgement() }
+    if let gap = CalibratedRange.gap(of: run) { return Judgement(gaps: [gap]) }
+    let isLogged = !run.timeline[metric.rawValue].isEmpty
+    var gaps: [Gap] = []
+    for point in velocity.points {
+      let stretch = isLogged ? 1 : run.stretch(to: point.step)
+      if let gap = CalibratedRange.gap(ofStretch: stretch) {
+        gaps.append(gap)
+        continue
+      }
+      guard let bound = bound(for: run, spacing: stretch) else {
+        return Judgement(gaps: [CalibratedRange.methodGap(of: run)])
+      }
+      guard point.value > bound.value else {
+        if let gap = CalibratedRange.rateGap(of: run, bound) { gaps.append(gap) }
+        continue
+      }
+      return Judgement([finding(excess(in: run, point, bound, metric))])
     }
-    guard let first = velocity.points.first(where: { $0.value > bound.value }) else {
-      return Judgement(gaps: CalibratedRange.rateGap(of: run, bound).map { [$0] } ?? [])
-    }
+    return Judgement(gaps: gaps.first.map { [$0] } ?? [])
+  }
+
+  private func excess(in run: RunEvidence, _ point: Series.Point, _ bound: Bound, _ metric: Metric) -> Excess {
     let fastest = run.modules.compactMap { module -> (String, Double)? in
-      run.series(metric, .previous, of: module).points.first { $0.step >= first.step }.map { (module, $0.value) }
+      run.series(metric, .previous, of: module).points.first { $0.step >= point.step }.map { (module, $0.value) }
     }.max { $0.1 < $1.1 }
-    let (cause, reason) = Self.cause(in: run, spacing: spacing)
-    return Judgement([
-      finding(
-        Excess(
-          step: first.step, module: fastest?.0, value: first.value, bound: bound.value, healthy: bound.healthy,
-          pValue: pValue(ratio: first.value / bound.value), cause: cause, reason: reason))
-    ])
+    let (cause, reason) = Self.cause(in: run)
+    return Excess(
+      step: point.step, module: fastest?.0, value: point.value, bound: bound.value, healthy: bound.healthy,
+      pValue: pValue(ratio: point.value / bound.value), cause: cause, reason: reason)
   }
 }

@@ -18,14 +18,17 @@ extension FindingKind {
   ///
   /// - Parameter severity: less than the kind's own where the evidence is weaker.
   static func finding(
-    in run: RunEvidence, step: Int? = nil, severity: Severity? = nil, module: String? = nil, value: Double? = nil,
+    in run: RunEvidence, step: Int? = nil, earliest: Int? = nil, severity: Severity? = nil, module: String? = nil,
+    value: Double? = nil,
     threshold: Double? = nil, baseline: Double? = nil, pValue: Double? = nil, effectSize: Double? = nil,
     cause: Cause? = nil, _ message: String
   ) -> Finding {
-    Finding(
+    var finding = Finding(
       step: step, code: page.code, name: page.name, severity: severity ?? page.severity, module: module, value: value,
       threshold: threshold, baseline: baseline, pValue: pValue, effectSize: effectSize, cause: cause ?? page.cause,
       message: message, remedy: remedy(for: run.setup))
+    finding.earliest = earliest
+    return finding
   }
 }
 

@@ -34,9 +34,13 @@ enum TensorsUnmoved: FindingKind {
     return Judgement()
   }
 
-  /// True where the schedule had no rate left.
+  /// True where the log says why nothing moved: the schedule had no rate left, or there was no gradient, as where all groups are alike.
   private static func isAtRest(_ run: RunEvidence, from before: Int, to step: Int) -> Bool {
-    let rates = run.timeline["learning_rate"].points.filter { $0.step > before && $0.step <= step }
-    return !rates.isEmpty && rates.allSatisfy { $0.value == 0 }
+    let columns = [run.timeline["learning_rate"], run.timeline["grad_norm"], run.timeline["step_norm"]]
+    let alike = [GroupOutcomes.failing(run), .passing(run)].map { $0.shares.map { 1 - $0.value } }
+    return (columns + alike).contains { series in
+      let stretch = series.points.filter { $0.step > before && $0.step <= step }
+      return !stretch.isEmpty && stretch.allSatisfy { $0.value <= 0 }
+    }
   }
 }

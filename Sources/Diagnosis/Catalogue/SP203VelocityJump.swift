@@ -35,7 +35,9 @@ enum VelocityJump: FindingKind {
     let pace = OwnPace(run)
     guard let past = pace.past else {
       // Where a calibrated bound holds, the run need not be held against itself.
-      guard !pace.series.isEmpty, CalibratedRange.gap(of: run, spacing: run.velocitySpacing ?? 1) != nil else {
+      guard !pace.series.isEmpty,
+        (CalibratedRange.gap(of: run) ?? CalibratedRange.gap(ofStretch: run.velocitySpacing ?? 1)) != nil
+      else {
         return Judgement()
       }
       return Judgement(gaps: [

@@ -68,14 +68,13 @@ private struct SummedRate {
   func upTo(_ step: Int) -> Double? {
     let logged = run.timeline["learning_rate"].points.filter { $0.step > 0 }
     guard let first = logged.first else { return run.setup.learningRate.map { $0 * Double(step) } }
-    // A rate that is logged now and then holds from the record before.
-    var (sum, last) = (0.0, 0)
-    for point in logged where last < step {
-      let end = min(point.step, step)
-      sum += point.value * Double(end - last)
-      last = end
+    // A record that was written now and then holds until the next one.
+    var (sum, last, rate) = (0.0, 0, first.value)
+    for point in logged where point.step <= step {
+      sum += rate * Double(point.step - 1 - last) + point.value
+      (last, rate) = (point.step, point.value)
     }
-    if last < step { sum += (logged.last ?? first).value * Double(step - last) }
+    sum += rate * Double(step - last)
     return sum > 0 ? sum : nil
   }
 }

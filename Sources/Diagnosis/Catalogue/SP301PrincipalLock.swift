@@ -46,7 +46,7 @@ enum PrincipalLock: FindingKind {
         in: run, step: point.step, severity: isConstruction ? .info : .warning, value: point.value,
         threshold: GeometryBounds.principalEnrichment, baseline: 1, effectSize: point.value,
         "the leading directions of W₀ hold \(point.value.brief) times the energy that chance gives, at \(checkpoints) checkpoints in "
-          + "a row" + (isConstruction ? "; \(run.method) begins there, and is healthy so" : ""))
+          + "a row" + (isConstruction ? "; \(run.method) begins there, which by itself is no sign of harm" : ""))
     ])
   }
 

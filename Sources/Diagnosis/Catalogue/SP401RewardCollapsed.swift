@@ -24,12 +24,16 @@ enum RewardCollapsed: FindingKind {
   static func judge(_ run: RunEvidence) -> Judgement {
     let reward = run.timeline["reward"]
     guard !reward.isEmpty else { return Judgement() }
-    guard let (first, last, p) = FallFromPeak(reward).stretch(of: stretch, fallenBy: share) else { return Judgement() }
+    guard let fall = FallFromPeak(reward).stretch(of: stretch, where: { $1.share($0) >= share }) else {
+      return Judgement()
+    }
     return Judgement([
       finding(
-        in: run, step: first.step, value: last.mean, threshold: (1 - share) * last.peak, baseline: last.peak, pValue: p,
-        effectSize: last.share, cause: StepSizeCause.cause(of: first.step, in: run),
-        "the reward fell from \(last.peak.brief) to \(last.mean.brief) by step \(last.step)")
+        in: run, step: fall.first.step, earliest: fall.earliest, value: fall.last.mean,
+        threshold: (1 - share) * fall.last.peak,
+        baseline: fall.last.peak, pValue: fall.pValue,
+        effectSize: fall.last.share(fall.last.mean), cause: StepSizeCause.cause(of: fall.first.step, in: run),
+        "the reward fell from \(fall.last.peak.brief) to \(fall.last.mean.brief) by step \(fall.last.step)")
     ])
   }
 }

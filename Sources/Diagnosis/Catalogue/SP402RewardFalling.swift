@@ -24,13 +24,17 @@ enum RewardFalling: FindingKind {
 
   static func judge(_ run: RunEvidence) -> Judgement {
     let reward = run.timeline["reward"]
-    guard let (first, last, p) = FallFromPeak(reward).stretch(of: stretch, fallenBy: share) else { return Judgement() }
+    guard let fall = FallFromPeak(reward).stretch(of: stretch, where: { $1.share($0) >= share }) else {
+      return Judgement()
+    }
     return Judgement([
       finding(
-        in: run, step: first.step, value: last.mean, threshold: (1 - share) * last.peak, baseline: last.peak, pValue: p,
-        effectSize: last.share,
-        "the reward has been \((100 * share).brief) % or more below its peak of \(last.peak.brief) since step \(first.step), at "
-          + "\(last.mean.brief) by step \(last.step)")
+        in: run, step: fall.first.step, earliest: fall.earliest, value: fall.last.mean,
+        threshold: (1 - share) * fall.last.peak,
+        baseline: fall.last.peak, pValue: fall.pValue,
+        effectSize: fall.last.share(fall.last.mean),
+        "the reward has been \((100 * share).brief) % or more below its peak of \(fall.last.peak.brief) since step \(fall.first.step), at "
+          + "\(fall.last.mean.brief) by step \(fall.last.step)")
     ])
   }
 }

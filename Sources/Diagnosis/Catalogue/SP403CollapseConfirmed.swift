@@ -17,19 +17,20 @@ enum CollapseConfirmed: FindingKind {
     "Stop; go back to the last healthy checkpoint, and from there on at a third of the learning rate or less."
   }
 
-  static func judge(_ run: RunEvidence) -> Judgement {
-    guard let fall = RewardFalling.judge(run).findings.first, let onset = fall.step else { return Judgement() }
-    let spectral = Catalogue.kinds.filter { $0.page.code.hasPrefix("SP2") || $0.page.code.hasPrefix("SP3") }
-      .flatMap { $0.judge(run).findings }
-      .filter { $0.severity >= .warning && $0.cause != .loadMismatch && $0.step ?? .max <= onset }
-    guard let first = spectral.min(by: { $0.step! < $1.step! }) else { return Judgement() }
-    return Judgement([
-      finding(
-        in: run, step: onset, module: first.module, value: fall.value, threshold: fall.threshold,
-        baseline: fall.baseline,
-        pValue: fall.pValue, effectSize: fall.effectSize, cause: first.cause,
-        "\(first.code) \(first.name) at step \(first.step!), and from step \(onset) on the reward has fallen: the weights led by "
-          + "\(onset - first.step!) steps")
-    ])
+  /// What comes of the findings that stand: a mismatch may have taken spectral ones away.
+  static func finding(in run: RunEvidence, among findings: [Finding]) -> Finding? {
+    guard let fall = findings.first(where: { $0.code == RewardFalling.page.code }), let onset = fall.step else {
+      return nil
+    }
+    let spectral = findings.filter { finding in
+      (finding.code.hasPrefix("SP2") || finding.code.hasPrefix("SP3")) && finding.severity >= .warning
+        && finding.cause != .loadMismatch && finding.step ?? .max <= onset
+    }
+    guard let first = spectral.min(by: { ($0.step!, $0.code) < ($1.step!, $1.code) }) else { return nil }
+    return finding(
+      in: run, step: onset, earliest: fall.earliest, module: first.module, value: fall.value, threshold: fall.threshold,
+      baseline: fall.baseline, pValue: fall.pValue, effectSize: fall.effectSize, cause: first.cause,
+      "\(first.code) \(first.name) at step \(first.step!), and from step \(onset) on the reward has fallen: the weights led by "
+        + "\(onset - first.step!) steps")
   }
 }

@@ -19,13 +19,14 @@ enum KLVelocity: FindingKind {
   static func judge(_ run: RunEvidence) -> Judgement {
     let increments = run.timeline["kl_increment"]
     guard !increments.isEmpty else { return Judgement() }
-    if let gap = CalibratedRange.gap(of: run, spacing: 1) { return Judgement(gaps: [gap]) }
+    if let gap = CalibratedRange.gap(of: run) { return Judgement(gaps: [gap]) }
     let medians = increments.trailing(5) { Diagnosis.median($0)! }
     guard let first = medians.points.first(where: { $0.value > BehaviourBounds.klVelocity }) else { return Judgement() }
     return Judgement([
       finding(
-        in: run, step: first.step, value: first.value, threshold: BehaviourBounds.klVelocity,
-        pValue: BehaviourBounds.leastPValue,
+        in: run, step: first.step, earliest: increments.record(4, before: first.step), value: first.value,
+        threshold: BehaviourBounds.klVelocity,
+
         effectSize: first.value / BehaviourBounds.klVelocity,
         "the policy's KL grows by \(first.value.brief) nats a token and step, where healthy runs stay below "
           + "\(BehaviourBounds.klVelocity.brief)")

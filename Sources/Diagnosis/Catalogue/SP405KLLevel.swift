@@ -24,7 +24,8 @@ enum KLLevel: FindingKind {
     guard let first = medians.points.first(where: { $0.value > BehaviourBounds.klLevel }) else { return Judgement() }
     return Judgement([
       finding(
-        in: run, step: first.step, value: first.value, threshold: BehaviourBounds.klLevel,
+        in: run, step: first.step, severity: CalibratedRange.gap(of: run) == nil ? .warning : .info, value: first.value,
+        threshold: BehaviourBounds.klLevel,
         effectSize: first.value / BehaviourBounds.klLevel,
         "the policy's KL to the reference is \(first.value.brief) nats a token")
     ])

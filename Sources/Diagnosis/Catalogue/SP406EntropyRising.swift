@@ -24,7 +24,8 @@ enum EntropyRising: FindingKind {
       if point.value > lowest + BehaviourBounds.entropyRise {
         return Judgement([
           finding(
-            in: run, step: point.step, value: point.value, threshold: lowest + BehaviourBounds.entropyRise,
+            in: run, step: point.step, severity: CalibratedRange.gap(of: run) == nil ? .warning : .info,
+            value: point.value, threshold: lowest + BehaviourBounds.entropyRise,
             baseline: lowest,
             effectSize: (point.value - lowest) / BehaviourBounds.entropyRise,
             "the policy's entropy has risen from \(lowest.brief) to \(point.value.brief) nats a token")

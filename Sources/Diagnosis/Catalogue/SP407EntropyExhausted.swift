@@ -3,7 +3,7 @@ enum EntropyExhausted: FindingKind {
   static let page = FindingPage(
     "SP407", "entropy-exhausted", .info,
     meaning:
-      "The policy's entropy has fallen below 0.18 nats a token and to less than half of its start, with the reward below 0.9.",
+      "The policy's entropy has fallen below 0.18 nats a token and to less than half of its start, with a reward below 0.9 that has stopped rising.",
     harm: "Without entropy groups become uniform and learning slows: most of the gain is made while entropy is spent.",
     evidence: "The median of the last five steps, and of the first five.",
     thresholds: [
@@ -22,7 +22,7 @@ enum EntropyExhausted: FindingKind {
     let medians = run.timeline["entropy"].trailing(5) { Diagnosis.median($0)! }
     let reward = run.timeline["reward"].trailing(5, Diagnosis.mean)
     guard let start = medians.points.first?.value, let now = medians.last, now.value < 0.18, now.value < start / 2,
-      let earned = reward.last?.value, earned < 0.9
+      let earned = reward.last?.value, earned < 0.9, earned <= reward.points.dropLast(10).last?.value ?? earned
     else { return Judgement() }
     return Judgement([
       finding(

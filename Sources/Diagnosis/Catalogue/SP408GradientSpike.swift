@@ -18,7 +18,9 @@ enum GradientSpike: FindingKind {
   )
 
   static func remedy(for setup: RunSetup) -> String {
-    "Look at the batch. Clipping at \((setup.maximumGradientNorm ?? 1).brief) bounds what SGD does with it, not Adam: skip the step instead."
+    "Look at the batch. Clipping"
+      + (setup.maximumGradientNorm.map { " at \($0.brief)" } ?? "")
+      + " bounds what SGD does with it, not Adam: skip the step instead."
   }
 
   static func judge(_ run: RunEvidence) -> Judgement {

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Every group of completions fails, so there is nothing to learn from.
 enum AllGroupsFail: FindingKind {
   static let stretch = 5
@@ -5,10 +7,15 @@ enum AllGroupsFail: FindingKind {
   static let page = FindingPage(
     "SP409", "all-groups-fail", .alert,
     meaning:
-      "In every group all completions have failed, five records in a row: rewards have no spread, and the gradient is zero.",
+      "In every group all completions have failed, from some record to the last, five at least: rewards have no spread, and the gradient is zero.",
     harm: "The state is absorbing. A run that has been better does not come back from it.",
     evidence: "The share of groups that fail, and since when.",
-    thresholds: [.exact("share of groups without a success, 5 records in a row", "1")],
+    thresholds: [
+      .derived(
+        "share of groups without a success, 5 records or more up to the last",
+        "1, and p < 0.01 over all places to begin",
+        falseAlarms: "0 of 233 healthy runs", misses: "runs that end within five records")
+    ],
     source:
       "GRPO's advantages are zero in a group of equal rewards. All-fail and all-pass look the same in frac_reward_zero_std."
   )
@@ -19,43 +26,68 @@ enum AllGroupsFail: FindingKind {
   }
 
   static func judge(_ run: RunEvidence) -> Judgement {
-    let failing = GroupOutcomes.failing(run)
-    guard let point = failing.trailing(stretch, { $0.min()! }).points.first(where: { $0.value >= 1 }) else {
+    guard let stretch = GroupOutcomes.failing(run).lastStretch, stretch.count >= Self.stretch else {
       return Judgement()
     }
-    let start = failing.points[failing.points.lastIndex { $0.step == point.step }! - stretch + 1].step
-    let wasBetter = failing.points.contains { $0.step < start && $0.value < 1 }
+    // Few groups a step all fail now and then; from so many in a row chance has to be ruled out.
+    guard !stretch.wasDifferent || stretch.pValue < Sequential.level else { return Judgement() }
     return Judgement([
       finding(
-        in: run, step: start, severity: wasBetter ? .alert : .warning, value: 1, threshold: 1,
-        "from step \(start) on every group fails" + (wasBetter ? "" : ", as it did from the first record"))
+        in: run, step: stretch.step, earliest: stretch.step, severity: stretch.wasDifferent ? .alert : .warning,
+        value: 1, threshold: 1,
+        pValue: stretch.wasDifferent ? stretch.pValue : nil,
+        "from step \(stretch.step) on every group fails"
+          + (stretch.wasDifferent ? "" : ", as it did from the first record"))
     ])
   }
 }
 
 /// Groups whose completions all fail or all pass, told apart.
-enum GroupOutcomes {
-  /// The share of groups that fail, where it can be told.
-  static func failing(_ run: RunEvidence) -> Series { share(run, "frac_all_fail") { $0 <= run.lowestReward } }
+struct GroupOutcomes {
+  /// The share of such groups by step, where it can be told.
+  let shares: Series
 
-  /// The share of groups that pass.
-  static func passing(_ run: RunEvidence) -> Series { share(run, "frac_all_pass") { $0 > run.lowestReward } }
-
-  /// The column itself; without it, the share without spread at steps at which all groups are alike, where the mean reward tells which
-  /// way.
-  private static func share(_ run: RunEvidence, _ column: String, _ isThis: (Double) -> Bool) -> Series {
-    let own = run.timeline[column]
-    if !own.isEmpty { return own }
-    let reward = run.timeline["reward"]
-    return run.timeline["frac_reward_zero_std"].map { point in
-      guard point.value >= 1 else { return 0 }
-      guard let mean = reward.value(at: point.step) else { return nil }
-      return isThis(mean) ? 1 : 0
-    }
+  static func failing(_ run: RunEvidence) -> GroupOutcomes {
+    let rewards = run.timeline["reward"].values
+    return GroupOutcomes(run, "frac_all_fail") { $0 <= min(0, rewards.min() ?? 0) }
   }
-}
 
-extension RunEvidence {
-  /// The least reward of the run, and at most zero: what a failure earns.
-  fileprivate var lowestReward: Double { min(0, timeline["reward"].values.min() ?? 0) }
+  static func passing(_ run: RunEvidence) -> GroupOutcomes {
+    let rewards = run.timeline["reward"].values
+    return GroupOutcomes(run, "frac_all_pass") { $0 >= 0.999 * max(1, rewards.max() ?? 1) }
+  }
+
+  /// The column itself; without it, the share without spread at steps at which all groups are alike, where only a mean reward at the least or
+  /// at the most tells that all are alike in the same way.
+  private init(_ run: RunEvidence, _ column: String, _ isThis: (Double) -> Bool) {
+    let own = run.timeline[column]
+    let reward = run.timeline["reward"]
+    shares =
+      own.isEmpty
+      ? run.timeline["frac_reward_zero_std"].map { point in
+        reward.value(at: point.step).map { point.value >= 1 && isThis($0) ? 1 : 0 }
+      } : own
+  }
+
+  /// The records at the end in which all groups are so.
+  struct Stretch {
+    var step: Int
+    var count: Int
+    /// True where earlier records were not so.
+    var wasDifferent: Bool
+    /// The chance of so many in a row if each has that of a record before, for any of the places at which such a stretch may begin.
+    var pValue: Double
+  }
+
+  var lastStretch: Stretch? {
+    let points = shares.points
+    guard let last = points.last, last.value >= 1 else { return nil }
+    let start = points.lastIndex { $0.value < 1 }.map { $0 + 1 } ?? 0
+    let before = points[..<start].count { $0.value >= 1 }
+    let chance = Double(before + 1) / Double(start + 2)
+    let count = points.count - start
+    return Stretch(
+      step: points[start].step, count: count, wasDifferent: start > 0,
+      pValue: min(1, pow(chance, Double(count)) * Double(points.count)))
+  }
 }

@@ -10,7 +10,7 @@ enum LossRising: FindingKind {
     evidence: "The loss at the start, at its lowest, and now.",
     thresholds: [
       .derived(
-        "rise over the lowest ÷ fall from the first record to the lowest", "1, and p < 0.01 over all looks",
+        "rise over the lowest ÷ fall from the first five records to the lowest", "1, and p < 0.01 over all looks",
         falseAlarms: "a change of the data", misses: "a loss that rises less than it had fallen")
     ],
     source: "What divergence means; noise as in FallFromPeak.")
@@ -23,24 +23,20 @@ enum LossRising: FindingKind {
     // With a reward, the loss is a policy gradient's and says nothing.
     guard run.timeline["reward"].isEmpty else { return Judgement() }
     let loss = run.timeline["loss"]
-    guard let start = loss.points.first?.value, loss.count > FallFromPeak.width + stretch else { return Judgement() }
-    let falls = FallFromPeak(loss.map { -$0.value })
-    for end in stretch...max(stretch, falls.points.count) where end <= falls.points.count {
-      let window = falls.points[(end - stretch)..<end]
-      let p = Sequential.adjusted(window.map(\.pValue).max()!, look: end - stretch + 1)
-      let lowest = -window.first!.peak
-      guard window.allSatisfy({ -$0.mean > max(start, lowest + (start - lowest)) }), p < Sequential.level else {
-        continue
-      }
-      return Judgement([
-        finding(
-          in: run, step: window.first!.step, value: -window.last!.mean, threshold: start, baseline: lowest, pValue: p,
-          effectSize: (-window.last!.mean - lowest) / max(start - lowest, .leastNormalMagnitude),
-          cause: StepSizeCause.cause(of: window.first!.step, in: run),
-          "the loss has risen to \((-window.last!.mean).brief), from \(lowest.brief) at its lowest and \(start.brief) at the start"
-        )
-      ])
-    }
-    return Judgement()
+    guard let start = loss.trailing(FallFromPeak.width, Diagnosis.mean).points.first?.value,
+      loss.count > FallFromPeak.width + stretch
+    else { return Judgement() }
+    guard
+      let rise = FallFromPeak(loss.map { -$0.value }).stretch(of: stretch, where: { value, _ in -value > start })
+    else { return Judgement() }
+    let (lowest, now) = (-rise.first.peak, -rise.last.mean)
+    return Judgement([
+      finding(
+        in: run, step: rise.first.step, earliest: rise.earliest, value: now, threshold: start, baseline: lowest,
+        pValue: rise.pValue,
+        effectSize: (now - lowest) / max(start - lowest, .leastNormalMagnitude),
+        cause: StepSizeCause.cause(of: rise.first.step, in: run),
+        "the loss has risen to \(now.brief), from \(lowest.brief) at its lowest and \(start.brief) at the start")
+    ])
   }
 }

@@ -2,14 +2,16 @@ import Spectra
 
 /// Whether the size of the steps brought a collapse of behaviour about.
 enum StepSizeCause {
-  /// Step size, where steps had become several times as large as the run's own first ones when it began, whatever the learning rate was meant
-  /// to be; nil where the weights do not say.
+  /// Step size, where steps had become several times as large by the onset as rate and factors of the run's own first ones account for, or
+  /// where the rate itself had leapt; nil where neither is so.
   static func cause(of onset: Int, in run: RunEvidence) -> Cause? {
-    let velocity = run.updateVelocity.points.filter { $0.value > 0 }
-    // The stretch that the onset lies in is measured at its end.
-    guard let last = velocity.firstIndex(where: { $0.step >= onset }), last >= OwnPace.least - 1,
-      let past = Diagnosis.median(velocity.prefix(OwnPace.least - 1).map(\.value)),
-      let most = velocity[(OwnPace.least - 1)...last].map(\.value).max(), most >= VelocityJump.leastRatio * past
+    let rates = run.timeline["learning_rate"].points.filter { $0.step > 0 && $0.step <= onset }.map(\.value)
+    if let usual = Diagnosis.median(rates), let most = rates.max(), most >= VelocityJump.leastRatio * usual {
+      return .stepSize
+    }
+    let pace = OwnPace(run)
+    guard let past = pace.past,
+      pace.later.contains(where: { $0.step <= onset && $0.value >= VelocityJump.leastRatio * past.center })
     else { return nil }
     return .stepSize
   }

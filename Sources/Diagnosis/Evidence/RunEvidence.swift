@@ -117,13 +117,14 @@ extension RunEvidence {
   /// The last checkpoint before `step`.
   package func checkpoint(before step: Int) -> Int? { checkpoints.last { $0 < step } }
 
-  /// The largest learning rate of the `width` steps up to `step`, from the log or, where it has none, the setup's.
+  /// The largest learning rate of the `width` steps up to `step`, from the log or, where it has none, the setup's. A record that was written
+  /// now and then holds until the next one.
   func largestRate(upTo step: Int, over width: Int) -> Double? {
-    let logged = timeline["learning_rate"].points.filter { $0.step > 0 }
-    guard let first = logged.first else { return setup.learningRate }
-    // A record that was written now and then holds until the next one.
-    let before = logged.last { $0.step <= step - width } ?? first
-    return logged.filter { $0.step > step - width && $0.step <= step }.reduce(before.value) { max($0, $1.value) }
+    let logged = timeline["learning_rate"].points
+    guard !logged.isEmpty else { return setup.learningRate }
+    let end = logged.partitioningIndex { $0.step > step }
+    let first = max(0, logged.partitioningIndex { $0.step > step - width } - 1)
+    return logged[first..<max(end, first + 1)].map(\.value).max()
   }
 
   /// True for reinforcement learning, as far as setup or log tell.

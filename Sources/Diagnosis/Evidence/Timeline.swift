@@ -16,15 +16,25 @@ package struct Timeline: Equatable, Sendable {
   }
 
   /// By ascending step.
-  package private(set) var records: [Record]
+  package let records: [Record]
+  private let columns: [String: Series]
 
-  package init(_ records: [Record] = []) { self.records = records.sorted { $0.step < $1.step } }
+  package init(_ records: [Record] = []) {
+    let sorted = records.sorted { $0.step < $1.step }
+    var columns: [String: Series] = [:]
+    for record in sorted {
+      for (column, value) in record.values {
+        columns[column, default: Series()].points.append(Series.Point(step: record.step, value: value))
+      }
+    }
+    (self.records, self.columns) = (sorted, columns)
+  }
 
   package var isEmpty: Bool { records.isEmpty }
 
   /// The numbers of a column, without steps that have none.
   package subscript(column: String) -> Series {
-    Series(records.compactMap { record in record.values[column].map { Series.Point(step: record.step, value: $0) } })
+    columns[column] ?? Series()
   }
 }
 
@@ -68,11 +78,28 @@ package struct Series: Equatable, Sendable {
       })
   }
 
+  /// The step of the point `count` points before that of `step`, or of the first one.
+  func record(_ count: Int, before step: Int) -> Int? {
+    points.firstIndex { $0.step == step }.map { points[max(0, $0 - count)].step }
+  }
+
   /// The usual number of steps from one point to the next; nil for fewer than two.
   package var spacing: Int? {
     guard count > 1 else { return nil }
     let gaps = zip(points, points.dropFirst()).map { $1.step - $0.step }.sorted()
     return gaps[gaps.count / 2]
+  }
+}
+
+extension Array {
+  /// The first index at which `isBehind` holds, where it holds for all that follow; the end where it holds nowhere. Logarithmic.
+  func partitioningIndex(where isBehind: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 }
 

@@ -1,3 +1,4 @@
+import Diagnosis
 import Foundation
 
 /// All runs at one place: at a step, or at a norm.
@@ -20,8 +21,14 @@ package struct StepAlignment: Sendable {
     let common = commonSteps(moved.map { $0.map(\.step) })
     isNearestBelow = common.isEmpty
     let steps = common.isEmpty ? moved[0].map(\.step) : common
+    let spacings = moved.map { points in
+      Series(points.map { Series.Point(step: $0.step, value: 0) }).spacing ?? points.first?.step ?? 1
+    }
     points = steps.compactMap { step in
-      let found = moved.map { $0.last { $0.step <= step } }
+      // A run that has ended, or not yet begun, is at no step near this one.
+      let found = zip(moved, spacings).map { points, spacing in
+        points.last { $0.step <= step }.flatMap { step - $0.step <= spacing ? $0 : nil }
+      }
       guard found.allSatisfy({ $0 != nil }) else { return nil }
       return AlignedPoint(position: Double(step), values: found.map { $0?.values })
     }
