@@ -36,6 +36,12 @@ struct AnalysedRun {
     return FileManager.default.fileExists(atPath: file) ? try TrainingRecords(path: file) : nil
   }
 
+  /// The last checkpoint of the run at `path`, where the analysis does not know it.
+  func newerCheckpoint(inRunAt path: String) throws(FileError) -> Int? {
+    guard let folder = try Self.runFolder(of: path), let last = try RunLayout.steps(in: folder).last else { return nil }
+    return last > analysis.lastKnownStep ? last : nil
+  }
+
   private var evidence: RunEvidence { RunEvidence(analysis, records: records) }
 
   var verdict: Verdict { Verdict(on: evidence) }
@@ -50,4 +56,9 @@ struct AnalysedRun {
   func writeFindings(toRun folder: String) throws(FileError) {
     try PendingFile.write(diagnosis.json.text(pretty: true) + "\n", to: folder + "/" + RunLayout.findings)
   }
+}
+
+extension Analysis {
+  /// The last checkpoint that it knows, and −1 for none. One that was left out has a finding in place of rows.
+  var lastKnownStep: Int { (rows.map(\.step) + noticed.compactMap(\.step)).max() ?? -1 }
 }

@@ -21,6 +21,9 @@ struct Diagnose: ParsableCommand {
 
   func run() throws {
     let analysed = try AnalysedRun(at: file)
+    if !output.quiet, let newer = try analysed.newerCheckpoint(inRunAt: file) {
+      Console.error("Note: the analysis ends before checkpoint \(newer); `spectroscope analyze` brings it up to date")
+    }
     let text = analysed.diagnosis
     if output.json { return Console.print(text.json.text(pretty: true)) }
     if !output.quiet { Console.print(text.text) }

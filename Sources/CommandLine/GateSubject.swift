@@ -56,10 +56,8 @@ struct GateSubject {
 
   /// The last checkpoint, where the analysis does not know it.
   private func newerCheckpoint(than analysis: Analysis, in run: String?) throws(FileError) -> Int? {
-    // A checkpoint that was left out has a finding in place of rows.
-    let known = (analysis.rows.map(\.step) + analysis.noticed.compactMap(\.step)).max() ?? -1
     let last = if let run { try RunLayout.steps(in: run).last } else { lastCheckpointOfSeries }
-    return last.flatMap { $0 > known ? $0 : nil }
+    return last.flatMap { $0 > analysis.lastKnownStep ? $0 : nil }
   }
 
   /// The last step of a folder of another trainer; nil for a file, and where there are no checkpoints beside the analysis.

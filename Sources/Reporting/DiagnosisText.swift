@@ -65,7 +65,7 @@ package struct DiagnosisText: Sendable {
       let p = finding.pValue.map { $0 == 0 ? "" : ", p = \($0.brief)" } ?? ""
       let module = finding.module.map { !finding.message.contains($0) ? " [\($0)]" : "" } ?? ""
       let others = more > 0 ? " (and \(more) more of this kind)" : ""
-      return wrapped(head + finding.message + p + module + others, indent: head.count)
+      return wrapped(finding.message + p + module + others, head: head)
     }
     return heading("Findings, by onset") + lines.joined(separator: "\n")
   }
@@ -115,7 +115,7 @@ package struct DiagnosisText: Sendable {
 
   private var notJudged: String? {
     guard !verdict.gaps.isEmpty else { return nil }
-    return heading("Not judged") + verdict.gaps.map { wrapped("– " + $0.text, indent: 2) }.joined(separator: "\n")
+    return heading("Not judged") + verdict.gaps.map { wrapped($0.text, head: "– ") }.joined(separator: "\n")
   }
 
   /// What the verdict stands on.
@@ -160,21 +160,10 @@ package struct DiagnosisText: Sendable {
 
   private func range(_ steps: [Int]) -> String { steps.count == 1 ? "\(steps[0])" : "\(steps[0]) to \(steps.last!)" }
 
-  /// Lines of at most `width` characters, but for longer words; all but the first begin with blanks.
-  private func wrapped(_ text: String, indent: Int = 0) -> String {
-    var lines: [String] = []
-    var line = ""
-    // Names come from files, and must neither break a line nor command a terminal.
-    for word in text.onOneLine.split(separator: " ", omittingEmptySubsequences: false) {
-      let candidate = line.isEmpty && lines.isEmpty && word.isEmpty ? " " : line + (line.isEmpty ? "" : " ") + word
-      if candidate.count > width, !line.allSatisfy({ $0 == " " }) {
-        lines.append(line)
-        line = String(repeating: " ", count: indent) + word
-      } else {
-        line = candidate
-      }
-    }
-    return (lines + [line]).joined(separator: "\n")
+  /// Lines of at most `width` characters, but for longer words, behind `head` and blanks of its length. Names come from files, and must
+  /// neither break a line nor command a terminal.
+  private func wrapped(_ text: String, head: String = "") -> String {
+    head + text.onOneLine.wrapped(to: width, indent: String(repeating: " ", count: head.count)).dropFirst(head.count)
   }
 }
 

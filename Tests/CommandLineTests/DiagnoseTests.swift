@@ -80,6 +80,18 @@ import Weights
     #expect(try spectroscope("diagnose", alone).stdout == result.stdout)
   }
 
+  @Test func anAnalysisThatIsBehindSaysSo() throws {
+    let run = bench.path("run")
+    try #require(try spectroscope("train", "--steps", "5", "--out", run, "--quiet").status == 0)
+    try #require(try spectroscope("analyze", run, "--quiet").status == 0)
+    #expect(try spectroscope("diagnose", run).stderr == "")
+    try FileManager.default.copyItem(
+      atPath: run + "/" + RunLayout.checkpoint(5), toPath: run + "/" + RunLayout.checkpoint(10))
+    #expect(
+      try spectroscope("diagnose", run).stderr
+        == "Note: the analysis ends before checkpoint 10; `spectroscope analyze` brings it up to date\n")
+  }
+
   @Test func aLogFromElsewhereIsJoined() throws {
     let log = try bench.folder.write(
       "log.jsonl", "{\"step\": 5, \"data\": {\"critic/score/mean\": 0.5, \"actor/lr\": 0.001}}\n")

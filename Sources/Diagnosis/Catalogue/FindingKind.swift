@@ -4,6 +4,9 @@
 package protocol FindingKind: Sendable {
   static var page: FindingPage { get }
 
+  /// Columns of the log of which the rule needs one; none for a rule that looks elsewhere.
+  static var columns: [String] { get }
+
   /// What to do, given what the run already does.
   static func remedy(for setup: RunSetup) -> String
 
@@ -12,6 +15,8 @@ package protocol FindingKind: Sendable {
 }
 
 extension FindingKind {
+  package static var columns: [String] { [] }
+
   package static func judge(_ run: RunEvidence) -> Judgement { Judgement() }
 
   /// A finding of this kind.

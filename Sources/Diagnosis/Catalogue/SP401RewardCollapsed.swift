@@ -17,6 +17,8 @@ enum RewardCollapsed: FindingKind {
     ],
     source: "The laboratory's rule for a collapsed run, read forwards.")
 
+  static let columns = ["reward"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Stop; go back to the last healthy checkpoint, and from there on at a third of the learning rate or less."
   }

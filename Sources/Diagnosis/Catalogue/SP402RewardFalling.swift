@@ -18,6 +18,8 @@ enum RewardFalling: FindingKind {
     source:
       "Behavioural confirmation as the evidence on published collapses suggests it: PiSSA's took 100 steps and more.")
 
+  static let columns = ["reward"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Look at the weights: if velocity is high, lower the rate; if a task or reward changed, that is the reason."
   }

@@ -13,6 +13,8 @@ enum CollapseConfirmed: FindingKind {
     ],
     source: "The product of two pieces of evidence that err for different reasons.")
 
+  static let columns = ["reward"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Stop; go back to the last healthy checkpoint, and from there on at a third of the learning rate or less."
   }

@@ -14,6 +14,8 @@ enum KLVelocity: FindingKind {
     ],
     source: "notebooks-data/laboratory; a median because a single estimate of KL has a heavy tail.")
 
+  static let columns = ["kl_increment"]
+
   static func remedy(for setup: RunSetup) -> String { StepSizeRemedy.text(for: setup) }
 
   static func judge(_ run: RunEvidence) -> Judgement {

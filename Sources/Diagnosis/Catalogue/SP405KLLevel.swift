@@ -13,6 +13,8 @@ enum KLLevel: FindingKind {
     ],
     source: "notebooks-data/laboratory; large models in reinforcement learning end at 0.01 to 0.1.")
 
+  static let columns = ["kl"]
+
   static func remedy(for setup: RunSetup) -> String {
     (setup.klCoefficient ?? 0) > 0
       ? "Raise the KL coefficient above \(setup.klCoefficient!.brief), or lower the rate."

@@ -13,6 +13,8 @@ enum EntropyRising: FindingKind {
     ],
     source: "notebooks-data/laboratory; contrary to what entropy-collapse detectors look for.")
 
+  static let columns = ["entropy"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Look at velocity and KL. An entropy bonus, a temperature above 1 or a clip that is too high on one side also raise it."
   }

@@ -14,6 +14,8 @@ enum EntropyExhausted: FindingKind {
     ],
     source: "arXiv 2606.18487 (0.18 nats, a fall by half); 2505.22617.")
 
+  static let columns = ["entropy"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Nothing while the reward still rises. Otherwise a higher clip on the upper side, harder prompts or a higher temperature."
   }

@@ -17,6 +17,8 @@ enum GradientSpike: FindingKind {
       "Predictive t distribution of its own past (Statistics). As a sign of collapse it is poor: AUC 0.7 in the laboratory."
   )
 
+  static let columns = ["grad_norm"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Look at the batch. Clipping"
       + (setup.maximumGradientNorm.map { " at \($0.brief)" } ?? "")

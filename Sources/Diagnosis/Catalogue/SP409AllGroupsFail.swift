@@ -20,6 +20,8 @@ enum AllGroupsFail: FindingKind {
       "GRPO's advantages are zero in a group of equal rewards. All-fail and all-pass look the same in frac_reward_zero_std."
   )
 
+  static let columns = ["frac_all_fail", "frac_reward_zero_std"]
+
   static func remedy(for setup: RunSetup) -> String {
     "If it never was better: the task is too hard for the base, the answers are cut off, or the verifier is broken; look at "
       + "completions. If it was: go back to the last healthy checkpoint, at a lower rate."

@@ -11,6 +11,8 @@ enum AllGroupsPass: FindingKind {
     thresholds: [.exact("share of groups without a failure, 5 records or more up to the last", "1")],
     source: "GRPO's advantages are zero in a group of equal rewards.")
 
+  static let columns = ["frac_all_pass", "frac_reward_zero_std"]
+
   static func remedy(for setup: RunSetup) -> String { "Stop, or take harder prompts." }
 
   static func judge(_ run: RunEvidence) -> Judgement {

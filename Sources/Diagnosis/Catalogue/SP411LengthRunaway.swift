@@ -13,6 +13,8 @@ enum LengthRunaway: FindingKind {
     ],
     source: "TRL's completions/clipped_ratio; DAPO's overlong filter (arXiv 2503.14476).")
 
+  static let columns = ["completions_clipped_ratio"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Allow longer completions, filter or punish those that are cut off"
       + (setup.objective == "dapo" ? " (dapo filters them already)" : " (dapo's overlong filter)")

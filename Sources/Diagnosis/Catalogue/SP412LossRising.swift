@@ -15,6 +15,8 @@ enum LossRising: FindingKind {
     ],
     source: "What divergence means; noise as in FallFromPeak.")
 
+  static let columns = ["loss"]
+
   static func remedy(for setup: RunSetup) -> String {
     "Go back to the last healthy checkpoint, and from there on at a third of the learning rate or less."
   }

@@ -22,6 +22,11 @@ package struct RuleCoverage: Sendable {
       add("the update was not held against the base", toFamilies: ["SP3"])
     }
     if run.timeline.isEmpty { add("there is no log of the trainer", toFamilies: ["SP4"]) }
+    for kind in Catalogue.kinds where reasons[kind.page.code] == nil {
+      let columns = kind.columns
+      guard !columns.isEmpty, columns.allSatisfy({ run.timeline[$0].isEmpty }) else { continue }
+      reasons[kind.page.code] = "the log has no \(columns.joined(separator: " and no "))"
+    }
   }
 
   private mutating func add(_ reason: String, toFamilies families: [String], but exceptions: [String] = []) {
