@@ -29,7 +29,7 @@ enum BarelyTrained: FindingKind {
 
   static func judge(_ run: RunEvidence) -> Judgement {
     guard let step = run.checkpoints.last, step > 1, let norm = run.total(.relativeNorm, run.sizeDelta).value(at: step),
-      let unit = run.total(.unitStep, run.sizeDelta).value(at: step), norm > 0, unit > 0
+      let unit = run.total(.unitStep, run.sizeDelta).values.min(), norm > 0, unit > 0
     else { return Judgement() }
     let rate = max(run.setup.learningRate ?? 0, smallestRate)
     let steps = norm / (rate * unit)

@@ -2,7 +2,7 @@ import Spectra
 
 /// Steps have become much larger than the run's own first ones, and the learning rate does not say why.
 enum VelocityJump: FindingKind {
-  /// Times its own past: the largest of 225 healthy laboratory runs is 3.5.
+  /// Times its own past: the largest of 376 healthy laboratory runs is 3.5.
   static let leastRatio = 4.0
   /// The spread of the logarithm of velocity ÷ (rate · unit_step) over a run: nine of ten of those runs have less.
   static let healthyDeviation = 0.38
@@ -21,7 +21,7 @@ enum VelocityJump: FindingKind {
       .provisional(
         "velocity ÷ own past", "4 times, and p < 0.01 over all looks",
         falseAlarms:
-          "0 of 225 healthy runs, from which the factor was taken; at most 1 in 100 if the logarithm is normal",
+          "0 of 376 healthy runs, from which the factor was taken; at most 1 in 100 if the logarithm is normal",
         misses: "a run that is too fast from its first step on, which has no calm past: SP201 is for that")
     ],
     source: "Predictive t distribution of the run's own first values, with spending over looks (Statistics).")
