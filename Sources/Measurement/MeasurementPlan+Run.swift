@@ -125,11 +125,11 @@ extension MeasurementPlan {
     let origin = AnalysisOrigin(
       source: run?.path ?? options.source, base: run?.identity.base ?? options.base,
       createdBy: "spectroscope \(programVersion)", depth: depth.rawValue, coverage: coverage)
-    let noticed = try remarks + log.remarks + remarksOnSilencedFactors() + pieces.flatMap(\.remarks)
+    let noticed = remarks + log.remarks + remarksOnSilencedFactors() + pieces.flatMap(\.remarks)
     var analysis = Analysis(
       origin: origin, rows: rows,
       noticed: Finding.findings(from: noticed),
-      setup: try setup(records: log.records), baseNorms: references.norms, baseValues: references.values,
+      setup: setup(records: log.records), baseNorms: references.norms, baseValues: references.values,
       training: log.records.isEmpty ? nil : log.records.withoutModules)
     analysis.findings = analysis.verdict(records: log.records).findings
     return Outcome(

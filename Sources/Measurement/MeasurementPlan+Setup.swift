@@ -6,14 +6,11 @@ import Weights
 
 extension MeasurementPlan {
   /// How the run was set up, as far as its files tell.
-  func setup(records: TrainingRecords) throws(FileError) -> RunSetup {
+  func setup(records: TrainingRecords) -> RunSetup {
     var setup = RunSetup()
     setup.method = method.rawValue
     setup.hasInitial = initial != nil
     setup.subtractsStart = checkpoints.contains(where: \.hasResidualBase)
-    setup.baseFormat = try modules.first.map { module throws(FileError) in
-      try base.entry(module.match.tensor).elementType.rawValue
-    }
     let stored = checkpoints.last { $0.adapter.place != initial?.place } ?? checkpoints.last!
     let configuration = stored.adapter.configuration
     setup.start = configuration.startName
@@ -27,12 +24,12 @@ extension MeasurementPlan {
 
 extension MeasurementPlan {
   /// Says of checkpoints with an α of 0 whether there is anything that it silences; reads their factors.
-  func remarksOnSilencedFactors() throws(FileError) -> [AdapterRemark] {
+  func remarksOnSilencedFactors() -> [AdapterRemark] {
     var remarks: [AdapterRemark] = []
     for checkpoint in checkpoints {
       let silenced = checkpoint.adapter.modules.filter { !$0.isWhole && $0.scaling == 0 }
-      var trained = 0
-      for module in silenced where try !checkpoint.adapter.isUntrained(module) { trained += 1 }
+      // Of tensors that cannot be used the pieces say why.
+      let trained = silenced.count { (try? checkpoint.adapter.isUntrained($0)) == false }
       guard trained > 0 else { continue }
       remarks.append(
         AdapterRemark(
@@ -57,8 +54,5 @@ extension RunSetup {
     maximumGradientNorm = number("maximum_gradient_norm")
     if method == AdapterMethod.svd.rawValue { directions = configuration["directions"]?.string }
     warmupSteps = configuration["warmup_steps"]?.int
-    if let prompts = configuration["prompts"]?.int, let size = configuration["group_size"]?.int {
-      completions = prompts * size
-    }
   }
 }

@@ -19,6 +19,9 @@ enum StepSizeRemedy {
     default:
       break
     }
+    if setup.method == "pissa", setup.dropout ?? 0 > 0 {
+      parts.append("Set the dropout to 0: on PiSSA's factors it drops leading directions of the weight.")
+    }
     if setup.warmupSteps ?? 0 > 0 || setup.maximumGradientNorm != nil {
       parts.append(
         "Warm-up and gradient clipping do not help: Adam's step has the size of the rate whatever the gradient's.")

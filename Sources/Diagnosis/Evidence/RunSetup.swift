@@ -20,13 +20,9 @@ package struct RunSetup: Equatable, Sendable, Codable {
   /// The highest learning rate of the run.
   package var learningRate: Double?
   package var dropout: Double?
-  /// The type of the base's weights, such as `BF16`.
-  package var baseFormat: String?
   /// `grpo`, `sft`, …
   package var objective: String?
   package var klCoefficient: Double?
-  /// Completions that a step's mean reward is of.
-  package var completions: Int?
   package var maximumGradientNorm: Double?
   package var warmupSteps: Int?
   /// True where the adapter of step 0 is at hand.
