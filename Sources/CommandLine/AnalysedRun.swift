@@ -2,6 +2,7 @@ import Diagnosis
 import Foundation
 import Reporting
 import RunStore
+import Spectra
 import Weights
 
 /// An analysis with what the run's trainer recorded.
