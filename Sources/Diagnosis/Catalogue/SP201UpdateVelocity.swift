@@ -13,7 +13,9 @@ enum UpdateVelocity: FindingKind {
       "‖δW‖_F/‖W₀‖_F of a step, of all modules together, the method's bound, the module that moves most for its size. "
       + "The cause is the size of the steps, or for a method that begins in leading directions their direction, where LoRA bears the size.",
     thresholds: VelocityBounds.update.thresholds,
-    source: "notebooks-data/laboratory: velocity parts collapsed from clean runs with an AUC of 0.99, shapes with 0.5.")
+    source:
+      "notebooks-data/laboratory, bounds of velocity: of 123 collapses on other seeds none was missed, of 165 healthy runs 3 were alarmed."
+  )
 
   static func remedy(for setup: RunSetup) -> String { StepSizeRemedy.text(for: setup) }
 

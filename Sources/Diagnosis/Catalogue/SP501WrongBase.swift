@@ -12,7 +12,7 @@ enum WrongBase: FindingKind {
       "The adapter began as a part of a base (PiSSA, MiLoRA), and it is no part of this one: this is another base, or the residual "
       + "that is left when the part is taken out.",
     harm:
-      "Such a model is broken before any training: in the laboratory a healthy PiSSA of accuracy 0.91 gives 0.005 on the original base. "
+      "Such a model is broken before any training: where the start is another than that of training, an accuracy of 0.96 falls to 0.00. "
       + "It looks like a collapse and is none.",
     evidence:
       "How much of the base the start explains, or how many times an ordinary step the first stretch would have been.",
@@ -25,11 +25,12 @@ enum WrongBase: FindingKind {
       .provisional(
         "velocity of the first stretch ÷ median of later ones; its length ÷ ‖W₀‖; where the start was computed again",
         "5; 0.2",
-        falseAlarms: "none of the laboratory's runs",
+        falseAlarms: "none of the healthy runs of Tests/References/diagnosis",
         misses: "bases that are nearly the same"),
     ],
     source:
-      "The residual construction (Meng et al. 2024, section 3.1); notebooks-data/laboratory on the reload artefact.")
+      "The residual construction (Meng et al. 2024, section 3.1); Tests/References/diagnosis, wrong-base-pissa and pissa-niter-4."
+  )
 
   static func remedy(for setup: RunSetup) -> String {
     "Pass the base that training started from with --base. For PiSSA over a stored residual base, that residual is the base of the adapter as a "

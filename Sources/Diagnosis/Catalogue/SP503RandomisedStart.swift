@@ -6,12 +6,12 @@ enum RandomisedStart: FindingKind {
       "The adapter's configuration says pissa_niter_k: loading it on the original base runs a randomised decomposition again, "
       + "which finds another residual than the one that training used.",
     harm:
-      "The reloaded model is broken before any training: with HF PEFT 0.21.2 the laboratory's accuracy falls from 0.38 to 0.003. An evaluation "
+      "The reloaded model is broken before any training: with PEFT 0.21.2 an accuracy of 0.96 falls to 0.00. An evaluation "
       + "that does this looks like a collapse and says nothing of training.",
     evidence: "init_lora_weights, and whether the adapter of step 0 is at hand.",
     thresholds: [.exact("init_lora_weights", "pissa_niter_k")],
     source:
-      "PEFT 0.21.2; notebooks-data/laboratory on the reload artefact; arXiv 2512.23165's public scripts use pissa_niter_4."
+      "PEFT 0.21.2; Tests/References/diagnosis, pissa-niter-4; arXiv 2512.23165's public scripts use pissa_niter_4."
   )
 
   static func remedy(for setup: RunSetup) -> String {

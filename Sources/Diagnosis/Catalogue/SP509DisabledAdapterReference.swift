@@ -6,10 +6,10 @@ enum DisabledAdapterReference: FindingKind {
       "The run has a KL term, and its method moved a part of the base into the adapter. Trainers that take \"adapters disabled\" as "
       + "reference then measure the KL to the residual base.",
     harm:
-      "The residual base is no language model: in the laboratory its accuracy is 0. The KL and its penalty are about nothing.",
+      "The residual base is no language model: the leading part of its weights is missing. The KL and its penalty are about nothing.",
     evidence: "That kl is logged, or the coefficient, and the method.",
     thresholds: [.exact("a KL term, with a base that lost s·B₀·A₀", "1")],
-    source: "PEFT's disable_adapter as TRL uses it for a reference; notebooks-data/laboratory.")
+    source: "PEFT's disable_adapter as TRL uses it for a reference.")
 
   static func remedy(for setup: RunSetup) -> String {
     "Give the trainer a reference model of its own (the original base), or set the KL coefficient to 0."
