@@ -48,7 +48,7 @@ enum EffectiveRankFalling: FindingKind {
         finding(
           in: run, step: step, module: states.min { $0.share < $1.share }!.module, value: share,
           threshold: GeometryBounds.rankFall, baseline: 1,
-          pValue: 1 / Double(GeometryBounds.rankFallRuns + 1),
+          pValue: HealthyRuns.pValue(beyond: 0, of: GeometryBounds.rankFallRuns, in: run),
           effectSize: share,
           "the effective rank has fallen to \((100 * share).brief) % of its own largest in the median over \(states.count) modules, to "
             + "\(now.brief), where chance gives \(null.brief)")

@@ -44,7 +44,8 @@ enum PrincipalLock: FindingKind {
     return Judgement([
       finding(
         in: run, step: point.step, severity: isConstruction ? .info : .warning, value: point.value,
-        threshold: GeometryBounds.principalEnrichment, baseline: 1, effectSize: point.value,
+        threshold: GeometryBounds.principalEnrichment, baseline: 1,
+        pValue: isConstruction ? nil : HealthyRuns.pValue(beyond: 1, of: 373, in: run), effectSize: point.value,
         "the leading directions of W₀ hold \(point.value.brief) times the energy that chance gives, at \(checkpoints) checkpoints in "
           + "a row" + (isConstruction ? "; \(run.method) begins there, which by itself is no sign of harm" : ""))
     ])

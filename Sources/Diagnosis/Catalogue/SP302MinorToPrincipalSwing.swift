@@ -35,7 +35,8 @@ enum MinorToPrincipalSwing: FindingKind {
       else { continue }
       return Judgement([
         finding(
-          in: run, step: point.step, value: now, threshold: 2 * before, baseline: before, effectSize: now / before,
+          in: run, step: point.step, value: now, threshold: 2 * before, baseline: before,
+          pValue: HealthyRuns.pValue(beyond: 0, in: run), effectSize: now / before,
           "from step \(start.step) on the energy in W₀'s trailing directions fell from \(start.value.brief) to "
             + "\(point.value.brief) times chance, and in its leading ones it rose from \(before.brief) to \(now.brief)")
       ])

@@ -38,7 +38,7 @@ enum SubspaceDrift: FindingKind {
       return Judgement([
         finding(
           in: run, step: step, severity: run.isReinforced ? .warning : .info, module: row.module, value: angle,
-          threshold: 10,
+          threshold: 10, pValue: HealthyRuns.pValue(beyond: 0, in: run),
           effectSize: angle / 10,
           "the leading subspace of \(turned.count) module\(turned.count == 1 ? "" : "s") has turned by more than 10°, most that of "
             + "\(row.module) by \(angle.brief)° (at most \(row.metrics[.rotationBound]!.brief)° at a gap ratio of "

@@ -34,7 +34,7 @@ enum Intruders: FindingKind {
       return Judgement([
         finding(
           in: run, step: step, severity: run.isReinforced ? .warning : .info, module: worst.module, value: energy,
-          threshold: 0.1, effectSize: energy / 0.1,
+          threshold: 0.1, pValue: HealthyRuns.pValue(beyond: 0, of: 368, in: run), effectSize: energy / 0.1,
           "\(with.count) of \(rows.count) modules have intruder dimensions with a tenth of the leading energy or more; "
             + "\(worst.module) has \(Int(worst.metrics[.intruderCount]!)) of 10, with \((100 * energy).brief) %")
       ])

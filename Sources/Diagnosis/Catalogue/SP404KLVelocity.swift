@@ -27,7 +27,7 @@ enum KLVelocity: FindingKind {
     return Judgement([
       finding(
         in: run, step: first.step, earliest: increments.record(4, before: first.step), value: first.value,
-        threshold: BehaviourBounds.klVelocity,
+        threshold: BehaviourBounds.klVelocity, pValue: HealthyRuns.pValue(beyond: 5, in: run),
 
         effectSize: first.value / BehaviourBounds.klVelocity,
         "the policy's KL grows by \(first.value.brief) nats a token and step, where healthy runs stay below "

@@ -27,7 +27,7 @@ enum KLLevel: FindingKind {
     return Judgement([
       finding(
         in: run, step: first.step, severity: CalibratedRange.gap(of: run) == nil ? .warning : .info, value: first.value,
-        threshold: BehaviourBounds.klLevel,
+        threshold: BehaviourBounds.klLevel, pValue: HealthyRuns.pValue(beyond: 2, in: run),
         effectSize: first.value / BehaviourBounds.klLevel,
         "the policy's KL to the reference is \(first.value.brief) nats a token")
     ])

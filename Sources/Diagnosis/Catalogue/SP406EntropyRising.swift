@@ -28,7 +28,7 @@ enum EntropyRising: FindingKind {
           finding(
             in: run, step: point.step, severity: CalibratedRange.gap(of: run) == nil ? .warning : .info,
             value: point.value, threshold: lowest + BehaviourBounds.entropyRise,
-            baseline: lowest,
+            baseline: lowest, pValue: HealthyRuns.pValue(beyond: 0, in: run),
             effectSize: (point.value - lowest) / BehaviourBounds.entropyRise,
             "the policy's entropy has risen from \(lowest.brief) to \(point.value.brief) nats a token")
         ])

@@ -28,7 +28,8 @@ enum EntropyExhausted: FindingKind {
     else { return Judgement() }
     return Judgement([
       finding(
-        in: run, step: now.step, value: now.value, threshold: 0.18, baseline: start, effectSize: now.value / start,
+        in: run, step: now.step, value: now.value, threshold: 0.18, baseline: start,
+        pValue: HealthyRuns.pValue(beyond: 73, in: run), effectSize: now.value / start,
         "the policy's entropy has fallen from \(start.brief) to \(now.value.brief) nats a token at a reward of \(earned.brief)"
       )
     ])

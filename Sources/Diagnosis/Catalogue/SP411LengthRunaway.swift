@@ -32,6 +32,7 @@ enum LengthRunaway: FindingKind {
       return Judgement([
         finding(
           in: run, step: point.step, value: point.value, threshold: 0.5, baseline: cutAtStart,
+          pValue: HealthyRuns.pValue(beyond: 0, in: run),
           effectSize: now / lengthAtStart,
           "\((100 * point.value).brief) % of the completions are cut off, and their mean length has grown from "
             + "\(lengthAtStart.brief) to \(now.brief) tokens")
