@@ -105,6 +105,12 @@ struct BehaviourTests {
     let finding = try #require(run(["kl": (1...20).map { 0.1 * Double($0) }]).findings("SP405").first)
     #expect(finding.step == 13 && finding.severity == .warning)
     #expect(finding.message == "the policy's KL to the reference is 1.10 nats a token")
+    // Of 398 healthy runs 2 went further than the bound; of a large model nothing is known.
+    #expect(finding.pValue == 3.0 / 399)
+    var large = run(["kl": (1...20).map { 0.1 * Double($0) }])
+    large.shape = (1536, 1536)
+    large.addUpdate { _, _ in [:] }
+    #expect(large.findings("SP405").first.map { $0.severity == .info && $0.pValue == nil } == true)
     #expect(run(["kl": (1...20).map { 0.05 * Double($0) }]).findings("SP405").isEmpty)
   }
 
