@@ -2,11 +2,12 @@
 
     python thresholds.py collect LAB...        reads grids that `spectroscope lab` made and `analyze` analysed: writes thresholds.csv
     python thresholds.py table                 prints the bounds and how they err on runs that they were not taken from
+    python thresholds.py findings LAB...       counts what `analyze` found in those runs, by their label
     python thresholds.py swift                 prints Sources/Diagnosis/Calibration/VelocityTables.swift
 
 A run's statistic is its largest velocity: of the whole run, or before its onset if it collapsed. Adam's first steps are its largest unless the rate
 is warmed up, so runs with and without warm-up have bounds of their own. Runs of the seeds in CALIBRATION make the bounds, those of other seeds
-count their errors. `collect` needs h5py and NumPy, the others nothing.
+count their errors. `collect` needs h5py and NumPy, `findings` h5py, the others nothing.
 """
 import csv
 import json
@@ -94,6 +95,24 @@ def collect(labs):
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def findings(labs):
+    """How many runs of each label have a finding, by its code and severity."""
+    import h5py
+
+    counts, totals = {}, {}
+    for lab in map(Path, labs):
+        for row, folder in runs(lab):
+            label = "healthy" if is_healthy(row) else row["label"]
+            totals[label] = totals.get(label, 0) + 1
+            with h5py.File(folder / "analysis.h5") as file:
+                found = {(f["code"], f["name"], f["severity"]) for f in json.loads(file["findings"][()])}
+            for kind in found:
+                counts.setdefault(kind, {}).setdefault(label, 0)
+                counts[kind][label] += 1
+    for kind in sorted(counts):
+        print(*kind, *(f"{label} {counts[kind].get(label, 0)}/{total}" for label, total in sorted(totals.items())), sep="  ")
 
 
 # --- bounds
@@ -199,5 +218,5 @@ def swift():
 
 
 if __name__ == "__main__":
-    commands = {"collect": lambda: collect(sys.argv[2:]), "table": table, "swift": swift}
+    commands = {"collect": lambda: collect(sys.argv[2:]), "findings": lambda: findings(sys.argv[2:]), "table": table, "swift": swift}
     commands[sys.argv[1]]()

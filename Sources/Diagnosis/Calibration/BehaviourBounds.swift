@@ -8,9 +8,9 @@ enum BehaviourBounds {
   static let klLevelErrors = "2 of 398 healthy runs"
   static let entropyRise = 0.15
   static let entropyErrors = "0 of 398 healthy runs"
-  static let entropyMisses = "115 of 256 collapsed ones, in which the policy becomes certain of something wrong"
-  static let collapseErrors = "1 of 398 healthy runs, which came back"
-  static let collapseMisses = "6 of 256 collapsed ones, which lost everything before there was a peak to fall from"
+  static let entropyMisses = "115 of 256 collapsed ones"
+  static let collapseErrors = "1 of 398 healthy runs"
+  static let collapseMisses = "6 of 256 collapsed ones"
   static let fallErrors = "0 of 398 healthy runs"
   static let confirmedErrors = "0 of 398 healthy runs"
   static let lengthErrors = "0 of 398 healthy runs"

@@ -15,7 +15,7 @@ enum AllGroupsFail: FindingKind {
         "share of groups without a success, 5 records or more up to the last",
         "1, and p < 0.01 over all places to begin",
         falseAlarms: "0 of 398 healthy runs",
-        misses: "122 of 256 collapsed ones, most of which were ended before chance was ruled out")
+        misses: "122 of 256 collapsed ones")
     ],
     source:
       "GRPO's advantages are zero in a group of equal rewards. All-fail and all-pass look the same in frac_reward_zero_std."
