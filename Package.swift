@@ -57,10 +57,11 @@ let package = Package(
     library(
       "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections],
       resources: [.embedInCode("Gate/gate.schema.json")]),
+    library("Assessment", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
     .executableTarget(
       name: "spectroscope",
       dependencies: [
-        "Reporting", "Measurement", "RunStore", "Training", "Diagnosis", "Spectra", "Adapters", "Weights",
+        "Assessment", "Reporting", "Measurement", "RunStore", "Training", "Diagnosis", "Spectra", "Adapters", "Weights",
         "LinearAlgebra", arguments, collections, logging,
       ],
       path: "Sources/CommandLine", swiftSettings: settings),
@@ -84,6 +85,7 @@ let package = Package(
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
     tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections]),
+    tests(of: "Assessment", ["Diagnosis", "RunStore", collections]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [

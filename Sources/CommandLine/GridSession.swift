@@ -1,3 +1,4 @@
+import Diagnosis
 import Foundation
 import LinearAlgebra
 import Measurement
@@ -12,6 +13,15 @@ struct GridSession {
   let grid: Grid
   let out: String
   let jobs: Int
+  /// What else is done with a run that has ended, before it counts as finished.
+  var sequel: (any Sequel)?
+
+  /// What is done with each run behind its end.
+  protocol Sequel: Sendable {
+    /// Whether it has been done with the run in a folder.
+    func isDone(_ folder: String) -> Bool
+    func run(_ folder: String) throws
+  }
 
   /// How far it is.
   struct Progress {
@@ -21,6 +31,16 @@ struct GridSession {
     var steps: MeasurementPlan.Progress
     /// How the finished runs ended.
     var outcomes: [RunOutcome]
+
+    var text: String { "\(outcomes.count)/\(total) runs, steps" }
+
+    /// How many ended in which way.
+    var labels: String {
+      RunLabel.allCases.compactMap { label in
+        let count = outcomes.count { $0.label == label }
+        return count == 0 ? nil : "\(count) \(label.rawValue)"
+      }.joined(separator: ", ")
+    }
   }
 
   /// One run of the grid.
@@ -56,7 +76,7 @@ struct GridSession {
     let parts = try parts()
     let standing = Mutex(Standing(parts))
     try standing.withLock { try write($0.outcomes) }
-    let missing = parts.filter { $0.state.outcome == nil }
+    let missing = parts.filter { $0.state.outcome == nil || sequel?.isDone($0.folder) == false }
     try forEachConcurrently(missing, workers: jobs, shouldStop: { Interruption.isWished }) { part in
       let outcome = try train(part) { step in
         report(
@@ -66,6 +86,7 @@ struct GridSession {
           })
       }
       guard let outcome else { return }
+      try sequel?.run(part.folder)
       try standing.withLock { standing in
         standing.outcomes[part.index] = outcome
         standing.steps[part.index] = part.run.configuration.steps
@@ -97,6 +118,7 @@ struct GridSession {
   ///
   /// The one place that decides what becomes of a run that has begun.
   private func train(_ part: Part, report: @escaping (Int) -> Void) throws -> RunOutcome? {
+    if let outcome = part.state.outcome { return outcome }
     let session = TrainingSession(
       part.run.configuration, out: part.folder, threads: 1, resumes: part.state == .unfinished, beginsAgain: true,
       base: part.base)

@@ -84,23 +84,29 @@ struct Lab: ParsableCommand {
   func run() throws {
     guard let config else { return try train() }
     try OptionFile.command(
-      Self.self, at: config, repeated: ["--base"], negatable: ["--dynamic-sampling"],
+      Self.self, from: OptionFile.object(at: config), at: config, repeated: ["--base"],
+      negatable: ["--dynamic-sampling"],
       behind: Array(CommandLine.arguments.dropFirst(2))
     ).train()
   }
 
   private func train() throws {
     guard let out else { throw ValidationError("Missing expected argument '--out <dir>'") }
-    let configuration = try common()
-    let grid = Grid([baseAxis] + axes.axes(configuration), over: configuration)
+    let grid = try grid()
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
     let session = GridSession(grid: grid, out: out, jobs: jobs ?? Analyze.availableCores)
-    let table = LaboratoryTable(try session.run { progress?.show($0.steps, Self.text($0), "steps", Self.labels($0)) })
+    let table = LaboratoryTable(try session.run { progress?.show($0.steps, $0.text, "steps", $0.labels) })
     progress?.clear()
     Console.print(table.text + "\n\n" + table.legend)
     if !quiet { Console.error("wrote \(out)/summary.csv, \(out)/critical.csv and \(grid.runs.count) runs") }
+  }
+
+  /// All runs that the options ask for.
+  func grid() throws -> Grid {
+    let configuration = try common()
+    return Grid([baseAxis] + axes.axes(configuration), over: configuration)
   }
 
   private var baseAxis: GridAxis {
@@ -114,17 +120,6 @@ struct Lab: ParsableCommand {
 
   private static func name(_ base: String) -> String {
     URL(fileURLWithPath: base).standardizedFileURL.lastPathComponent
-  }
-
-  private static func text(_ progress: GridSession.Progress) -> String {
-    "\(progress.outcomes.count)/\(progress.total) runs, steps"
-  }
-
-  private static func labels(_ progress: GridSession.Progress) -> String {
-    RunLabel.allCases.compactMap { label in
-      let count = progress.outcomes.count { $0.label == label }
-      return count == 0 ? nil : "\(count) \(label.rawValue)"
-    }.joined(separator: ", ")
   }
 }
 

@@ -4,15 +4,25 @@ import Weights
 
 /// Options of a command in a JSON file: their names, with - or _, and their values.
 enum OptionFile {
-  /// The options as they would stand on the command line: a list with commas, or one by one for the options that are given several times;
-  /// an object as names with values; null and a false that no option says are left out.
+  /// The one object in a file.
   ///
-  /// - Throws: `.cannotOpen`, or `.badContent` for what is no object of options.
-  static func arguments(at path: String, repeated: Set<String>, negatable: Set<String>) throws(FileError) -> [String] {
+  /// - Throws: `.cannotOpen`, or `.badContent` for what is none.
+  static func object(at path: String) throws(FileError) -> OrderedDictionary<String, JSONValue> {
     let file = try PositionedFile(path: path)
     guard file.size <= 1 << 20, let object = try? JSONValue(parsing: try file.read(file.size, at: 0)).object else {
       throw FileError(.badContent, path: path, "expected a JSON object of options, found other text")
     }
+    return object
+  }
+
+  /// The options as they would stand on the command line: a list with commas, or one by one for the options that are given several times;
+  /// an object as names with values; null and a false that no option says are left out.
+  ///
+  /// - Parameter path: the file that the object is from.
+  /// - Throws: `.badContent` for what is no option's value.
+  static func arguments(
+    from object: OrderedDictionary<String, JSONValue>, at path: String, repeated: Set<String>, negatable: Set<String>
+  ) throws(FileError) -> [String] {
     var arguments: [String] = []
     for (key, value) in object {
       let name = "--" + key.replacing("_", with: "-")
@@ -51,15 +61,16 @@ enum OptionFile {
   /// The command as the file says it, where the command line says nothing else.
   ///
   /// - Parameters:
+  ///   - object: the options of the file at `path`.
   ///   - repeated: options that are given several times; those of the command line replace those of the file.
   ///   - negatable: flags with a form `--no-…`.
   ///   - own: the command line's arguments behind the command's name, which can be parsed without the file.
   /// - Throws: as `arguments`, or where the file holds what is no option of the command.
   static func command<Command: ParsableCommand>(
-    _ type: Command.Type, at path: String, repeated: Set<String> = [], negatable: Set<String>,
-    behind own: [String]
+    _ type: Command.Type, from object: OrderedDictionary<String, JSONValue>, at path: String,
+    repeated: Set<String> = [], negatable: Set<String>, behind own: [String]
   ) throws -> Command {
-    var arguments = try arguments(at: path, repeated: repeated, negatable: negatable)
+    var arguments = try arguments(from: object, at: path, repeated: repeated, negatable: negatable)
     if arguments.contains(where: { $0.hasPrefix("--config") }) {
       throw FileError(.badContent, path: path, "--config cannot be given in the file itself")
     }

@@ -73,7 +73,8 @@ struct Train: ParsableCommand {
   func run() throws {
     guard let config else { return try train() }
     try OptionFile.command(
-      Self.self, at: config, negatable: ["--dynamic-sampling"], behind: Array(CommandLine.arguments.dropFirst(2))
+      Self.self, from: OptionFile.object(at: config), at: config, negatable: ["--dynamic-sampling"],
+      behind: Array(CommandLine.arguments.dropFirst(2))
     ).train()
   }
 

@@ -159,7 +159,7 @@ package struct Spread: Equatable, Sendable {
 
   package init() {}
 
-  /// A module's band ends where a healthy run's velocity of all modules together does, or at so many times the module's own past.
+  /// A module's band ends where it would if all modules moved alike and as far together as the method bears, or at so many times its own past.
   init(of run: RunEvidence, findings: [Finding]) {
     modules = run.modules.count
     guard
@@ -172,7 +172,7 @@ package struct Spread: Equatable, Sendable {
       for point in velocity {
         let end =
           isCalibrated
-          ? VelocityBounds.update.bound(for: run, spacing: run.stretch(to: point.step))?.value
+          ? run.usualModuleVelocity(at: point.step)
           : own.map { VelocityJump.leastRatio * $0 }
         guard let end, end > 0, point.value > end else { continue }
         return Departure(module: module, step: point.step, ratio: point.value / end)
@@ -183,6 +183,15 @@ package struct Spread: Equatable, Sendable {
 }
 
 extension RunEvidence {
+  /// A module's velocity at a checkpoint if all modules had the same, and together the largest that the method bears.
+  fileprivate func usualModuleVelocity(at step: Int) -> Double? {
+    let stretch = stretch(to: step)
+    guard let bound = StrideBounds.at(spacing: stretch)?.methods[boundedMethod]?.size.value, !modules.isEmpty else {
+      return nil
+    }
+    return bound * Stride(step: step, stretch: stretch, size: 0, shift: nil).usual / Double(modules.count).squareRoot()
+  }
+
   /// The steps from the checkpoint before to the one of `step`, or from the start.
   func stretch(to step: Int) -> Int { step - (checkpoint(before: step) ?? 0) }
 }

@@ -37,6 +37,8 @@ package struct MeasurementOptions: Sendable {
   package var basis: BasisFolder?
   /// k, the number of directions that metrics of leading and trailing subspaces look at; nil for the rank of each module.
   package var directions: Int?
+  /// Only checkpoints at multiples of so many steps, and the last one; nil for all.
+  package var every: Int?
   /// How many modules are measured at once.
   package var jobs: Int
   /// The analysis file to write; the pieces lie beside it until it is complete.

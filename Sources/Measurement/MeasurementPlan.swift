@@ -64,7 +64,7 @@ package struct MeasurementPlan: Sendable {
     series = try CheckpointSeries(path: options.source)
     base = try BaseModel(path: options.base)
     try options.requireRecordedBase(base)
-    let opened = OpenedSeries(series)
+    let opened = OpenedSeries(series, every: options.every)
     if opened.checkpoints.isEmpty, let error = opened.firstError { throw error }
     damagedCheckpointCount = opened.damagedCount + (run?.damaged.count ?? 0)
 

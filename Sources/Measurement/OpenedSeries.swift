@@ -11,10 +11,14 @@ struct OpenedSeries {
   private(set) var firstError: FileError?
 
   /// Opens every adapter of `series`; reads names and shapes, no values.
-  init(_ series: CheckpointSeries) {
+  ///
+  /// - Parameter every: only those at multiples of so many steps, and the last one; nil for all.
+  init(_ series: CheckpointSeries, every: Int? = nil) {
     remarks = series.remarks
     damagedCount = series.remarks.count { $0.kind == .damagedCheckpoint }
-    for checkpoint in series.checkpoints {
+    let last = series.checkpoints.last?.step
+    for checkpoint in series.checkpoints
+    where every.map({ checkpoint.step.isMultiple(of: $0) || checkpoint.step == last }) ?? true {
       do throws(FileError) {
         let adapter = try AdapterFolder(checkpoint.place)
         checkpoints.append(.init(step: checkpoint.step, statesStep: checkpoint.statesStep, adapter: adapter))

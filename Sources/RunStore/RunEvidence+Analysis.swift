@@ -14,12 +14,17 @@ extension RunEvidence {
 }
 
 extension Timeline {
-  /// What training recorded, but for numbers of single modules.
+  /// What training recorded.
   package init(_ records: TrainingRecords) {
     self.init(
       records.records.map { record in
         let values = record.values.compactMap { name, value in value.map { (name, $0) } }
-        return Record(step: record.step, values: Dictionary(uniqueKeysWithValues: values), nonFinite: record.nonFinite)
+        let modules = record.series.map { column, numbers in
+          (column, Dictionary(uniqueKeysWithValues: numbers.compactMap { name, value in value.map { (name, $0) } }))
+        }
+        return Record(
+          step: record.step, values: Dictionary(uniqueKeysWithValues: values), nonFinite: record.nonFinite,
+          modules: Dictionary(uniqueKeysWithValues: modules))
       })
   }
 }

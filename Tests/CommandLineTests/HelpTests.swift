@@ -21,7 +21,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "demo", "plan", "train", "lab", "pretrain", "analyze", "diagnose", "gate", "compare", "explain", "basis",
+    "", "demo", "plan", "train", "lab", "corpus", "pretrain", "analyze", "diagnose", "gate", "compare", "explain",
+    "basis",
     "export",
     "inspect", "convert", "pack",
     "doctor",

@@ -69,6 +69,8 @@ enum HelpText {
                               writes a run folder.
       lab                     Trains a grid of runs and says which collapse, and at
                               which learning rate.
+      corpus                  Makes labelled runs, takes the detectors' bounds from
+                              one half, and counts their errors on the other.
       pretrain                Makes a small base model by supervised learning.
       analyze                 Computes the spectrum of every module's update at
                               every checkpoint.

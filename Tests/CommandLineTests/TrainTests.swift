@@ -42,11 +42,12 @@ import Weights
     #expect(records.map { $0["accuracy"] != nil } == [true, false, true, true])
     let columns = [
       "reward", "reward_std", "frac_reward_zero_std", "frac_all_pass", "frac_all_fail", "entropy", "kl", "grad_norm",
-      "step_norm", "update_velocity", "shift_velocity", "clip_ratio_region_mean", "completions_mean_length",
+      "step_norm", "update_velocity", "shift_velocity", "update_stride", "shift_stride", "clip_ratio_region_mean",
+      "completions_mean_length",
       "completions_clipped_ratio", "learning_rate", "loss",
     ]
     for record in records.dropFirst() {
-      for column in columns where method != "ln-tuning" || column != "shift_velocity" {
+      for column in columns where method != "ln-tuning" || !column.hasPrefix("shift_") {
         #expect(record[column]?.double?.isFinite == true, "\(column)")
       }
     }

@@ -86,39 +86,50 @@ struct BehaviourTests {
   }
 
   @Test func aPolicyThatRunsAway() throws {
-    func kl(_ increment: Double) -> [Double] { (1...20).map { $0 < 10 ? 0.01 : increment } }
-    let finding = try #require(run(["kl_increment": kl(0.25)]).findings("SP404").first)
+    let bound = BehaviourBound.klVelocity
+    func kl(_ increment: Double) -> [Double] { (1...20).map { $0 < 10 ? 0.01 : increment * bound.value } }
+    let finding = try #require(run(["kl_increment": kl(1.25)]).findings("SP404").first)
     #expect(finding.step == 12 && finding.severity == .alert && finding.cause == .stepSize)
     #expect(
-      finding.message == "the policy's KL grows by 0.250 nats a token and step, where healthy runs stay below 0.200")
-    #expect(run(["kl_increment": kl(0.19)]).findings("SP404").isEmpty)
+      finding.message
+        == "the policy's KL grows by \((1.25 * bound.value).brief) nats a token and step, where healthy runs stay below \(bound.value.brief)"
+    )
+    #expect(
+      finding.pValue == Double(bound.healthy.count { $0 >= 1.25 * bound.value } + 1) / Double(bound.healthy.count + 1))
+    #expect(run(["kl_increment": kl(0.95)]).findings("SP404").isEmpty)
     // Single estimates have a heavy tail.
     #expect(run(["kl_increment": (1...20).map { $0.isMultiple(of: 3) ? 9 : 0.01 }]).findings("SP404").isEmpty)
     // Elsewhere the bound says nothing.
-    var large = run(["kl_increment": kl(0.25)])
+    var large = run(["kl_increment": kl(1.25)])
     large.shape = (1536, 1536)
     large.addUpdate { _, _ in [:] }
     #expect(large.findings("SP404").isEmpty && large.gaps("SP404").count == 1)
   }
 
   @Test func aPolicyThatIsFarAway() throws {
-    let finding = try #require(run(["kl": (1...20).map { 0.1 * Double($0) }]).findings("SP405").first)
-    #expect(finding.step == 13 && finding.severity == .warning)
-    #expect(finding.message == "the policy's KL to the reference is 1.10 nats a token")
-    // Of 398 healthy runs 2 went further than the bound; of a large model nothing is known.
-    #expect(finding.pValue == 3.0 / 399)
-    var large = run(["kl": (1...20).map { 0.1 * Double($0) }])
+    let bound = BehaviourBound.klLevel
+    // The median of five steps is beyond the bound where the third of them is.
+    func kl(_ largest: Double) -> [Double] { (1...20).map { largest * bound.value * Double($0) / 18 } }
+    let finding = try #require(run(["kl": kl(1.001)]).findings("SP405").first)
+    #expect(finding.step == 20 && finding.severity == .warning)
+    #expect(finding.message == "the policy's KL to the reference is \((1.001 * bound.value).brief) nats a token")
+    #expect(finding.pValue! < 0.02 && finding.pValue! > 0)
+    // Of a large model nothing is known.
+    var large = run(["kl": kl(1.001)])
     large.shape = (1536, 1536)
     large.addUpdate { _, _ in [:] }
     #expect(large.findings("SP405").first.map { $0.severity == .info && $0.pValue == nil } == true)
-    #expect(run(["kl": (1...20).map { 0.05 * Double($0) }]).findings("SP405").isEmpty)
+    #expect(run(["kl": kl(0.999)]).findings("SP405").isEmpty)
   }
 
   @Test func anEntropyThatRises() throws {
-    let finding = try #require(run(["entropy": (1...20).map { $0 < 10 ? 0.3 : 0.46 }]).findings("SP406").first)
+    let bound = BehaviourBound.entropyRise.value
+    func entropy(_ rise: Double) -> [Double] { (1...20).map { $0 < 10 ? 0.3 : 0.3 + rise * bound } }
+    let finding = try #require(run(["entropy": entropy(1.05)]).findings("SP406").first)
     #expect(finding.step == 12)
-    #expect(finding.message == "the policy's entropy has risen from 0.300 to 0.460 nats a token")
-    #expect(run(["entropy": (1...20).map { $0 < 10 ? 0.3 : 0.44 }]).findings("SP406").isEmpty)
+    #expect(
+      finding.message == "the policy's entropy has risen from 0.300 to \((0.3 + 1.05 * bound).brief) nats a token")
+    #expect(run(["entropy": entropy(0.95)]).findings("SP406").isEmpty)
     // From a high start it falls and does not rise.
     #expect(run(["entropy": (1...20).map { 1 / Double($0) }]).findings("SP406").isEmpty)
   }

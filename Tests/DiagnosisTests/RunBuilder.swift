@@ -54,6 +54,14 @@ struct RunBuilder {
     }
   }
 
+  /// Adds a column of the log with a number for each module, the same at each of 30 steps.
+  mutating func logModules(_ column: String, _ value: (_ step: Int) -> Double) {
+    for index in 0..<30 {
+      if records.count <= index { records.append(Timeline.Record(step: index + 1, values: [:])) }
+      records[index].modules[column] = Dictionary(uniqueKeysWithValues: modules.map { ($0, value(index + 1)) })
+    }
+  }
+
   var evidence: RunEvidence {
     RunEvidence(
       rows: rows, reading: reading, timeline: Timeline(records), setup: setup,

@@ -5,80 +5,110 @@ import Testing
 
 /// SP2xx: spectrum and velocity of the update.
 struct VelocityTests {
-  /// A run that logs the same velocity at each of 30 steps.
-  private func run(_ method: String = "lora", update: Double, shift: Double = 1e-5) -> RunBuilder {
+  private static let bounds = StrideBounds.at(spacing: 1)!
+
+  /// A run whose strides are so many times the bounds of its method in size and in shift, times the alarm, at each of 30 steps.
+  private func run(_ method: String = "lora", size: Double, shift: Double? = nil) -> RunBuilder {
     var run = RunBuilder(method: method)
-    run.addUpdate { step, _ in [.relativeNorm: update * Double(step)] }
-    run.log("update_velocity", Array(repeating: update, count: 30))
-    run.log("shift_velocity", Array(repeating: shift, count: 30))
+    run.addUpdate { step, _ in [.relativeNorm: 1e-3 * Double(step)] }
+    let bound = Self.bounds.methods[method]!
+    let (size, shift) = (size * Self.bounds.alarm, shift.map { $0 * Self.bounds.alarm })
+    // Four modules that move alike: in quadrature twice as far as one.
+    func usual(_ step: Int) -> Double { 0.2 + 0.8 / Double(step).squareRoot() }
+    run.logModules("update_velocity_by_module") { size * bound.size.value * usual($0) / 2 }
+    if let shift { run.logModules("shift_velocity_by_module") { shift * bound.shift!.value * usual($0) / 2 } }
     return run
   }
 
-  @Test func aVelocityBeyondTheMethodsBound() throws {
-    // The bound of LoRA lies between its fastest healthy run, 0.0243, and its slowest collapsed one, 0.0385.
-    let finding = try #require(run(update: 0.031).findings("SP201").first)
+  @Test func aStrideBeyondTheMethodsBound() throws {
+    let finding = try #require(run(size: 1.01).findings("SP201").first)
     #expect(finding.severity == .alert && finding.cause == .stepSize && finding.step == 1)
+    let bound = Self.bounds.methods["lora"]!.size
     #expect(
       finding.message
-        == "a step moves the weights by 0.0310 of their norm, where healthy runs of lora stay below 0.0243 and the bound is 0.0306"
-    )
+        == "a step moves the weights by \((1.01 * Self.bounds.alarm * bound.value).brief) of their norms, summed over modules in quadrature, where healthy runs "
+        + "of lora stay below \(bound.healthy.brief) at this step and the bound is \(bound.value.brief)")
+    #expect(abs(finding.effectSize! - 1.01 * Self.bounds.alarm) < 1e-12)
     let p = try #require(finding.pValue)
-    #expect(p < 0.01 && p > 0)
-    #expect(finding.remedy == "Divide the learning rate by 3 to 10: 1.00e-04 to 3.33e-04.")
-    #expect(run(update: 0.030).findings("SP201").isEmpty)
+    #expect(p == Self.bounds.pValue(1.01 * Self.bounds.alarm) && p > 0 && p < 0.011)
+    #expect(run(size: 0.99 / Self.bounds.alarm).findings("SP201").isEmpty)
   }
 
-  @Test func theBoundIsTheMethods() throws {
-    let principal = try #require(run("pissa", update: 0.016).findings("SP201").first)
+  /// A base that no bound is from may be as far beyond it.
+  @Test func betweenBoundAndAlarmThereIsAWarning() throws {
+    let finding = try #require(run(size: 0.999).findings("SP201").first)
+    #expect(finding.severity == .warning && finding.message.hasSuffix("; by no more than a new base may"))
+  }
+
+  /// Size and shift err for different reasons: an alert takes both together.
+  @Test func whatOneNumberSaysTheOtherMayTakeBack() throws {
+    let warning = try #require(run(size: 1.2, shift: 0.5).findings("SP201").first)
+    #expect(warning.severity == .warning && warning.cause == nil)
+    #expect(warning.message.hasSuffix("; in their effect on singular values the steps are as usual"))
+    #expect(run(size: 1.2, shift: 0.5).findings("SP202").isEmpty)
+    let alert = try #require(run(size: 0.8, shift: 1.3).findings("SP202").first)
+    #expect(alert.severity == .alert && run(size: 0.8, shift: 1.3).findings("SP201").isEmpty)
+    #expect(alert.pValue == Self.bounds.pValue((0.8 * 1.3).squareRoot() * Self.bounds.alarm))
+  }
+
+  /// Scaled rows or columns carry singular values along, whatever they learn.
+  @Test func aShiftThatFollowsFromTheSizeCountsForNothing() {
+    var run = run("ia3", size: 0.5)
+    run.logModules("shift_velocity_by_module") { _ in 1 }
+    #expect(run.findings("SP202").isEmpty && run.findings("SP201").isEmpty)
+  }
+
+  @Test func theRemedyNamesTheRate() throws {
+    let finding = try #require(run(size: 2).findings("SP201").first)
+    let wished = 1e-3 * Self.bounds.goal / (2 * Self.bounds.alarm)
+    let rate = try #require(StepSizeRemedy.learningRate(for: run(size: 2).evidence))
+    #expect(abs(rate / wished - 1) < 0.05)
+    #expect(
+      finding.remedy
+        == "Lower the learning rate to \(rate.brief): then the steps would be as large as those of runs that end well.")
+    #expect(StepSizeRemedy.learningRate(for: run(size: 0.5).evidence) == nil)
+  }
+
+  @Test func aMethodThatBeginsInLeadingDirectionsGoesTheWrongWay() throws {
+    let principal = try #require(run("pissa", size: 1.1).findings("SP201").first)
     // LoRA bears as much: it is not the size.
-    #expect(principal.cause == .direction)
     #expect(
-      principal.message.hasSuffix(
-        "; steps of up to 0.0160 of the norm, as this run takes, LoRA bears: it is where they go"))
-    #expect(run("pissa", update: 0.04).findings("SP201").first?.cause == .stepSize)
-    #expect(run("lora", update: 0.016).findings("SP201").isEmpty)
-  }
-
-  @Test func whatSingularValuesMayMove() throws {
-    let finding = try #require(run(update: 1e-3, shift: 0.0018).findings("SP202").first)
-    #expect(
-      finding.message
-        == "a step moves singular values by 0.00180 of the weights' norm, where healthy runs of lora stay below 0.00103 and the bound is 0.00170"
-    )
-    #expect(run(update: 1e-3, shift: 0.0016).findings("SP202").isEmpty)
+      principal.cause == .direction
+        && principal.message.hasSuffix("; steps of this size LoRA bears: it is where they go"))
+    let ratio = Self.bounds.methods["lora"]!.size.value / Self.bounds.methods["pissa"]!.size.value
+    #expect(run("pissa", size: 1.1 * ratio).findings("SP201").first?.cause == .stepSize)
   }
 
   @Test func fromCheckpointsTheBoundIsThatOfTheirSpacing() throws {
-    var run = RunBuilder()
-    run.add(.previous) { _, module in [.updateVelocity: module == 1 ? 0.03 : 0.015] }
-    // √(mean of squares) of the modules, which have equal norms, is 0.0199; the bound for 5 steps 0.0185.
-    let finding = try #require(run.findings("SP201").first)
-    #expect(finding.step == 5 && finding.module == "layers.0.v_proj")
-    #expect(abs(finding.value! - (3 * 0.015 * 0.015 + 0.03 * 0.03).squareRoot() / 2) < 1e-15)
+    let bound = StrideBounds.at(spacing: 5)!.methods["lora"]!.size.value
+    func strides(_ times: Double) -> RunBuilder {
+      var run = RunBuilder()
+      run.add(.previous) { step, module in
+        let usual = Stride(step: step, stretch: 5, size: 0, shift: nil).usual
+        return [.updateVelocity: step < 10 ? 1e-4 : times * bound * usual / 2 * (module == 1 ? 1.2 : 1)]
+      }
+      return run
+    }
+    let finding = try #require(strides(1).findings("SP201").first)
+    #expect(finding.step == 10 && finding.module == "layers.0.v_proj")
+    #expect(strides(0.9).findings("SP201").isEmpty)
   }
 
-  /// A first stretch of one step is held against the bound for one step, not against that of the others.
-  @Test func everyStretchHasItsOwnBound() {
+  /// Adam's first steps are its largest: what is too much later on is usual at the first.
+  @Test func theBoundFallsWithTheStep() {
+    let bound = Self.bounds.methods["lora"]!.size.value
     var run = RunBuilder()
-    run.steps = [1, 10, 20, 30]
-    run.add(.previous) { step, _ in [.updateVelocity: step == 1 ? 0.024 : 0.012] }
-    #expect(run.findings("SP201").isEmpty)
-    var even = RunBuilder()
-    even.steps = [5, 10, 20, 30]
-    even.add(.previous) { step, _ in [.updateVelocity: step == 5 ? 0.024 : 0.012] }
-    #expect(even.findings("SP201").first?.step == 5)
+    run.logModules("update_velocity_by_module") { _ in 0.9 * bound / 2 }
+    // 0.2 + 0.8/√t < 0.9 from the second step on.
+    #expect(run.findings("SP201").first?.step == 2)
   }
 
   @Test(arguments: [
     ("width", "bounds of velocity are calibrated on models of width 32 to 128, and this one has 1536"),
     ("sft", "bounds of velocity are calibrated on reinforcement learning, and this run is supervised"),
-    ("spacing", "bounds of velocity hold for checkpoints at most 10 steps apart, and some are 50"),
+    ("spacing", "bounds of velocity hold for checkpoints at most 30 steps apart, and some are 50"),
     ("rank", "bounds of velocity are calibrated on ranks of 1 to 16, and this one is 64"),
-    (
-      "rate",
-      "bounds of velocity of lora are calibrated on learning rates of 3.00e-04 to 0.0200, and this one is 1.00e-05"
-    ),
-    ("unknown", "bounds of velocity hold for known learning rates, and this run's is unknown: pass the trainer's log"),
+    ("length", "bounds of velocity are calibrated on runs of up to 300 steps, and this one has had 310"),
     (
       "objective",
       "bounds of velocity are calibrated on reinforcement learning, and neither reward nor loss tells whether this run is that"
@@ -92,8 +122,7 @@ struct VelocityTests {
     if what == "objective" { run.setup.objective = nil }
     if what == "spacing" { run.steps = [50, 100, 150] }
     if what == "rank" { run.setup.rank = 64 }
-    if what == "rate" { run.setup.learningRate = 1e-5 }
-    if what == "unknown" { run.setup.learningRate = nil }
+    if what == "length" { run.steps = Array(stride(from: 10, through: 320, by: 10)) }
     run.add(.previous) { _, _ in [.updateVelocity: 1e-5] }
     #expect(run.gaps("SP201") == [gap])
     #expect(run.findings("SP201").isEmpty)

@@ -43,12 +43,16 @@ struct VerdictTests {
       ])
   }
 
-  /// Beyond LoRA's bound of 0.0185 from step 15 on, first in one module.
+  /// Beyond LoRA's bound from step 15 on, first in one module.
   private func fast() -> RunBuilder {
     var run = RunBuilder()
+    let bounds = StrideBounds.at(spacing: 5)!
+    let bound = bounds.alarm * bounds.methods["lora"]!.size.value
     run.addUpdate { step, _ in [.frobeniusNorm: 0.1 * Double(step), .relativeNorm: 0.01 * Double(step), .unitStep: 4] }
     run.add(.previous) { step, module in
-      [.frobeniusNorm: 0.5, .updateVelocity: step < 15 ? 1e-3 : step == 15 && module != 2 ? 0.01 : 0.04]
+      // Four modules that move alike are together twice as far as one.
+      let share = bound * Stride(step: step, stretch: 5, size: 0, shift: nil).usual / 2
+      return [.frobeniusNorm: 0.5, .updateVelocity: share * (step < 15 ? 0.1 : step == 15 && module != 2 ? 0.5 : 2)]
     }
     return run
   }
@@ -99,8 +103,8 @@ struct VerdictTests {
   @Test func findingsComeByOnsetAndTheGraverFirst() {
     var run = fast()
     run.setup.start = "pissa_niter_4"
-    run.log("kl_increment", Array(repeating: 0.3, count: 30))
-    run.log("kl", (1...30).map { 0.3 * Double($0) })
+    run.log("kl_increment", Array(repeating: 2 * BehaviourBound.klVelocity.value, count: 30))
+    run.log("kl", (1...30).map { BehaviourBound.klLevel.value * Double($0) })
     #expect(Verdict(on: run.evidence).findings.map(\.code).prefix(4) == ["SP503", "SP404", "SP405", "SP201"])
   }
 }

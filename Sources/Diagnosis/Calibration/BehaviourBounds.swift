@@ -1,17 +1,35 @@
-/// What healthy runs log; laboratory runs, to be replaced by a larger corpus.
-enum BehaviourBounds {
-  /// Median increment of KL over five steps, nats a token.
-  static let klVelocity = 0.2
-  static let klVelocityErrors = "5 of 398 healthy runs"
-  static let klVelocityMisses = "4 of 256 collapsed ones"
-  static let klLevel = 1.0
-  static let klLevelErrors = "2 of 398 healthy runs"
-  static let entropyRise = 0.15
-  static let entropyErrors = "0 of 398 healthy runs"
-  static let entropyMisses = "115 of 256 collapsed ones"
-  static let collapseErrors = "1 of 398 healthy runs"
+/// Where a number that trainers log leaves what healthy runs do.
+package struct BehaviourBound: Equatable, Sendable {
+  /// What one in two hundred healthy runs of the calibration exceeds at most.
+  package let value: Double
+  /// The healthy runs' largest values, ascending.
+  package let healthy: [Double]
+  /// How many of the runs that collapsed stayed below it until then.
+  package let misses: Int
+  package let collapsedRuns: Int
+
+  package init(value: Double, healthy: [Double], misses: Int, collapsedRuns: Int) {
+    (self.value, self.healthy) = (value, healthy)
+    (self.misses, self.collapsedRuns) = (misses, collapsedRuns)
+  }
+
+  /// The chance that a healthy run's largest value is as large: a conformal p-value, as those of strides. Nil for a run of another kind.
+  func pValue(_ value: Double, in run: RunEvidence) -> Double? {
+    guard CalibratedRange.gap(of: run) == nil else { return nil }
+    return Double(healthy.count - healthy.partitioningIndex { $0 >= value } + 1) / Double(healthy.count + 1)
+  }
+
+  var falseAlarms: String {
+    "\(healthy.count { $0 > value }) of \(healthy.count) healthy runs, from which it was taken"
+  }
+  var missed: String { "\(misses) of \(collapsedRuns) collapsed ones, until they had" }
+}
+
+/// How rules of behaviour err on laboratory runs whose bounds are no numbers of the calibration.
+enum BehaviourErrors {
+  static let collapse = "1 of 398 healthy runs"
   static let collapseMisses = "6 of 256 collapsed ones"
-  static let fallErrors = "0 of 398 healthy runs"
-  static let confirmedErrors = "0 of 398 healthy runs"
-  static let lengthErrors = "0 of 398 healthy runs"
+  static let fall = "0 of 398 healthy runs"
+  static let confirmed = "0 of 398 healthy runs"
+  static let length = "0 of 398 healthy runs"
 }

@@ -2,8 +2,9 @@
 enum CalibratedRange {
   /// The smaller side of the largest weight, of the laboratory's models.
   static let orders = 32...128
-  /// Steps from one checkpoint to the next: velocity is calibrated at 1 and at 5, and the bound for 5 is not too low for a few more.
-  static let spacings = 1...10
+  /// Steps from one checkpoint to the next: velocity is calibrated at 1, 5, 10 and 20, and the bound for 20 is not too low for a few more.
+  static let spacings = 1...30
+  static let mostSteps = 300
   static let ranks = 1...16
 
   /// What takes `run` out of the range; nil inside.
@@ -41,25 +42,17 @@ enum CalibratedRange {
       "bounds of velocity hold for checkpoints at most \(spacings.upperBound) steps apart, and some are \(steps)")
   }
 
-  /// Set where no run of such a learning rate was among those of the bound. A velocity beyond the bound alerts all the same; one below it
-  /// says nothing of runs that are slower and longer, or faster, than any that was seen.
-  static func rateGap(of run: RunEvidence, _ bound: VelocityBounds.Bound) -> Gap? {
-    guard let rate = run.setup.learningRate else {
-      return Gap(
-        .calibration,
-        "bounds of velocity hold for known learning rates, and this run's is unknown: pass the trainer's log")
-    }
-    // A rate that was written with few digits is still the same.
-    guard rate < 0.99 * bound.rates.lowerBound || rate > 1.01 * bound.rates.upperBound else { return nil }
+  /// Set where no run was so long: a step within the bound says nothing of runs that are slower and longer.
+  static func gap(ofStep step: Int) -> Gap? {
+    guard step > mostSteps else { return nil }
     return Gap(
       .calibration,
-      "bounds of velocity of \(bound.method) are calibrated on learning rates of \(bound.rates.lowerBound.brief) to "
-        + "\(bound.rates.upperBound.brief), and this one is \(rate.brief)")
+      "bounds of velocity are calibrated on runs of up to \(mostSteps) steps, and this one has had \(step)")
   }
 
   static func methodGap(of run: RunEvidence) -> Gap {
     let method = run.method.isEmpty ? "an unknown method" : run.method
     return Gap(
-      .calibration, "bounds of velocity are not calibrated for \(method)\(run.warmsUp ? " with a warm-up" : "")")
+      .calibration, "bounds of velocity are not calibrated for \(method)")
   }
 }

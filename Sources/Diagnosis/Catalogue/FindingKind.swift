@@ -122,6 +122,11 @@ extension FindingPage.Threshold {
     Self(quantity: quantity, value: value, falseAlarms: falseAlarms, misses: misses)
   }
 
+  /// A threshold from the calibration half of the corpus.
+  static func calibrated(_ quantity: String, _ value: String, falseAlarms: String, misses: String) -> Self {
+    Self(quantity: quantity, value: value, falseAlarms: falseAlarms, misses: misses)
+  }
+
   /// A threshold from laboratory runs, which a larger corpus will replace.
   static func provisional(_ quantity: String, _ value: String, falseAlarms: String, misses: String) -> Self {
     Self(quantity: quantity, value: value + " (provisional)", falseAlarms: falseAlarms, misses: misses)

@@ -12,18 +12,20 @@ enum ShiftVelocity: FindingKind {
       + "same number for every method that moves weights freely.",
     evidence: "√Σ(uⱼᵀδWvⱼ)²/‖W₀‖_F of a step, of all modules together, and the method's bound. "
       + "The cause is found as for update-velocity.",
-    thresholds: VelocityBounds.shift.thresholds,
+    thresholds: StrideRule(kind: .shift).thresholds,
     source: "notebooks-data/laboratory; first-order perturbation of singular values, Δσⱼ ≈ uⱼᵀδWvⱼ.")
 
   static func remedy(for setup: RunSetup) -> String { StepSizeRemedy.text(for: setup) }
 
   static func judge(_ run: RunEvidence) -> Judgement {
-    VelocityBounds.shift.judge(run, run.shiftVelocity, .shiftVelocity) {
-      finding(
-        in: run, step: $0.step, module: $0.module, value: $0.value, threshold: $0.bound, baseline: $0.healthy,
-        pValue: $0.pValue, effectSize: $0.value / $0.bound, cause: $0.cause,
-        "a step moves singular values by \($0.value.brief) of the weights' norm, where healthy runs of \(run.method) stay below "
-          + "\($0.healthy.brief) and the bound is \($0.bound.brief)\($0.reason)")
+    StrideRule(kind: .shift).judge(run) {
+      var finding = finding(
+        in: run, step: $0.step, severity: $0.severity, module: $0.module, value: $0.value, threshold: $0.bound,
+        baseline: $0.healthy, pValue: $0.pValue, effectSize: $0.effectSize, cause: $0.cause,
+        "a step moves singular values by \($0.value.brief) of the weights' norms, summed over modules in quadrature, where healthy runs of "
+          + "\(run.method) stay below \($0.healthy.brief) at this step and the bound is \($0.bound.brief)\($0.reason)")
+      finding.remedy = $0.remedy
+      return finding
     }
   }
 }

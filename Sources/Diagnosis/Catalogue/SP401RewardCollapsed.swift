@@ -12,8 +12,8 @@ enum RewardCollapsed: FindingKind {
     evidence: "The peak, the mean now, and the chance of such a fall from the noise of records.",
     thresholds: [
       .provisional(
-        "fall ÷ peak", "½, 3 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourBounds.collapseErrors,
-        misses: BehaviourBounds.collapseMisses)
+        "fall ÷ peak", "½, 3 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourErrors.collapse,
+        misses: BehaviourErrors.collapseMisses)
     ],
     source: "The laboratory's rule for a collapsed run, read forwards.")
 

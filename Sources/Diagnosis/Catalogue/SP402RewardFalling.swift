@@ -12,7 +12,7 @@ enum RewardFalling: FindingKind {
     evidence: "The peak, the mean now, and the chance of such a fall from the noise of records.",
     thresholds: [
       .provisional(
-        "fall ÷ peak", "1/5, 8 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourBounds.fallErrors,
+        "fall ÷ peak", "1/5, 8 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourErrors.fall,
         misses: "collapses faster than 8 records, which are reward-collapsed at once")
     ],
     source:

@@ -8,7 +8,7 @@ enum CollapseConfirmed: FindingKind {
     thresholds: [
       .provisional(
         "a finding SP2xx or SP3xx of severity warning before reward-falling", "1",
-        falseAlarms: BehaviourBounds.confirmedErrors,
+        falseAlarms: BehaviourErrors.confirmed,
         misses: "collapses whose weights look healthy: those of reward-collapsed remain")
     ],
     source: "The product of two pieces of evidence that err for different reasons.")

@@ -7,10 +7,10 @@ enum KLVelocity: FindingKind {
     harm: "It is the velocity of the policy, and as early a sign as that of the weights.",
     evidence: "The median increment of KL a step over the last five, in nats a token.",
     thresholds: [
-      .provisional(
-        "median increment of five steps, nats a token", BehaviourBounds.klVelocity.brief,
-        falseAlarms: BehaviourBounds.klVelocityErrors,
-        misses: BehaviourBounds.klVelocityMisses)
+      .calibrated(
+        "median increment of five steps, nats a token", BehaviourBound.klVelocity.value.brief,
+        falseAlarms: BehaviourBound.klVelocity.falseAlarms,
+        misses: BehaviourBound.klVelocity.missed)
     ],
     source: "notebooks-data/laboratory; a median because a single estimate of KL has a heavy tail.")
 
@@ -23,15 +23,16 @@ enum KLVelocity: FindingKind {
     guard !increments.isEmpty else { return Judgement() }
     if let gap = CalibratedRange.gap(of: run) { return Judgement(gaps: [gap]) }
     let medians = increments.trailing(5) { Diagnosis.median($0)! }
-    guard let first = medians.points.first(where: { $0.value > BehaviourBounds.klVelocity }) else { return Judgement() }
+    guard let first = medians.points.first(where: { $0.value > BehaviourBound.klVelocity.value }) else {
+      return Judgement()
+    }
     return Judgement([
       finding(
         in: run, step: first.step, earliest: increments.record(4, before: first.step), value: first.value,
-        threshold: BehaviourBounds.klVelocity, pValue: HealthyRuns.pValue(beyond: 5, in: run),
-
-        effectSize: first.value / BehaviourBounds.klVelocity,
+        threshold: BehaviourBound.klVelocity.value, pValue: BehaviourBound.klVelocity.pValue(first.value, in: run),
+        effectSize: first.value / BehaviourBound.klVelocity.value,
         "the policy's KL grows by \(first.value.brief) nats a token and step, where healthy runs stay below "
-          + "\(BehaviourBounds.klVelocity.brief)")
+          + "\(BehaviourBound.klVelocity.value.brief)")
     ])
   }
 }

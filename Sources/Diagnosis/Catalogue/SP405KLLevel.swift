@@ -7,9 +7,9 @@ enum KLLevel: FindingKind {
     harm: "What the base knew is being left behind. The level depends on the base, and lags behind its velocity.",
     evidence: "The median of five steps, in nats a token.",
     thresholds: [
-      .provisional(
-        "median of five steps, nats a token", BehaviourBounds.klLevel.brief, falseAlarms: BehaviourBounds.klLevelErrors,
-        misses: "damage at a lower level")
+      .calibrated(
+        "median of five steps, nats a token", BehaviourBound.klLevel.value.brief,
+        falseAlarms: BehaviourBound.klLevel.falseAlarms, misses: BehaviourBound.klLevel.missed)
     ],
     source: "notebooks-data/laboratory; large models in reinforcement learning end at 0.01 to 0.1.")
 
@@ -23,12 +23,14 @@ enum KLLevel: FindingKind {
 
   static func judge(_ run: RunEvidence) -> Judgement {
     let medians = run.timeline["kl"].trailing(5) { Diagnosis.median($0)! }
-    guard let first = medians.points.first(where: { $0.value > BehaviourBounds.klLevel }) else { return Judgement() }
+    guard let first = medians.points.first(where: { $0.value > BehaviourBound.klLevel.value }) else {
+      return Judgement()
+    }
     return Judgement([
       finding(
         in: run, step: first.step, severity: CalibratedRange.gap(of: run) == nil ? .warning : .info, value: first.value,
-        threshold: BehaviourBounds.klLevel, pValue: HealthyRuns.pValue(beyond: 2, in: run),
-        effectSize: first.value / BehaviourBounds.klLevel,
+        threshold: BehaviourBound.klLevel.value, pValue: BehaviourBound.klLevel.pValue(first.value, in: run),
+        effectSize: first.value / BehaviourBound.klLevel.value,
         "the policy's KL to the reference is \(first.value.brief) nats a token")
     ])
   }

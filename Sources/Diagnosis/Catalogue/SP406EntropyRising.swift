@@ -6,10 +6,9 @@ enum EntropyRising: FindingKind {
     harm: "Most collapses come with a rise of entropy, not with a fall: the policy becomes noise.",
     evidence: "The median of the last five steps, and the lowest such median before.",
     thresholds: [
-      .provisional(
-        "rise over own lowest, nats a token", BehaviourBounds.entropyRise.brief,
-        falseAlarms: BehaviourBounds.entropyErrors,
-        misses: BehaviourBounds.entropyMisses)
+      .calibrated(
+        "rise over own lowest, nats a token", BehaviourBound.entropyRise.value.brief,
+        falseAlarms: BehaviourBound.entropyRise.falseAlarms, misses: BehaviourBound.entropyRise.missed)
     ],
     source: "notebooks-data/laboratory; contrary to what entropy-collapse detectors look for.")
 
@@ -23,13 +22,13 @@ enum EntropyRising: FindingKind {
     let medians = run.timeline["entropy"].trailing(5) { Diagnosis.median($0)! }
     var lowest = Double.infinity
     for point in medians.points {
-      if point.value > lowest + BehaviourBounds.entropyRise {
+      if point.value > lowest + BehaviourBound.entropyRise.value {
         return Judgement([
           finding(
             in: run, step: point.step, severity: CalibratedRange.gap(of: run) == nil ? .warning : .info,
-            value: point.value, threshold: lowest + BehaviourBounds.entropyRise,
-            baseline: lowest, pValue: HealthyRuns.pValue(beyond: 0, in: run),
-            effectSize: (point.value - lowest) / BehaviourBounds.entropyRise,
+            value: point.value, threshold: lowest + BehaviourBound.entropyRise.value,
+            baseline: lowest, pValue: BehaviourBound.entropyRise.pValue(point.value - lowest, in: run),
+            effectSize: (point.value - lowest) / BehaviourBound.entropyRise.value,
             "the policy's entropy has risen from \(lowest.brief) to \(point.value.brief) nats a token")
         ])
       }

@@ -9,7 +9,7 @@ enum LengthRunaway: FindingKind {
     evidence: "Mean length and share that is cut off, now and over the first five records.",
     thresholds: [
       .provisional(
-        "share cut off; growth of mean length", "½; 1.5", falseAlarms: BehaviourBounds.lengthErrors, misses: "unknown")
+        "share cut off; growth of mean length", "½; 1.5", falseAlarms: BehaviourErrors.length, misses: "unknown")
     ],
     source: "TRL's completions/clipped_ratio; DAPO's overlong filter (arXiv 2503.14476).")
 

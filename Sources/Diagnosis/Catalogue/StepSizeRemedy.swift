@@ -1,9 +1,27 @@
+import Foundation
+
 /// What helps where steps are too large, given what the run already does.
-enum StepSizeRemedy {
-  static func text(for setup: RunSetup) -> String {
-    let rate = setup.learningRate.map {
-      "Divide the learning rate by 3 to 10: \(($0 / 10).brief) to \(($0 / 3).brief)."
-    }
+package enum StepSizeRemedy {
+  /// The rate at which the run's strides would be those of runs that end well: strides grow in proportion to it.
+  ///
+  /// - Returns: nil where rate or bounds are unknown, or no stride is beyond them.
+  package static func learningRate(for run: RunEvidence) -> Double? {
+    guard let rate = run.setup.learningRate, let worst = run.strideExcesses.max(by: { $0.total < $1.total }),
+      worst.total > 1, let bounds = StrideBounds.at(spacing: worst.stride.stretch)
+    else { return nil }
+    let wished = rate * bounds.goal / worst.total
+    let unit = pow(10, floor(log10(wished)) - 1)
+    return (wished / unit).rounded() * unit
+  }
+
+  /// - Parameter learningRate: the rate to go to, where it is known.
+  static func text(for setup: RunSetup, learningRate: Double? = nil) -> String {
+    let rate: String? =
+      if let learningRate {
+        "Lower the learning rate to \(learningRate.brief): then the steps would be as large as those of runs that end well."
+      } else {
+        setup.learningRate.map { "Divide the learning rate by 3 to 10: \(($0 / 10).brief) to \(($0 / 3).brief)." }
+      }
     var parts = [rate ?? "Divide the learning rate by 3 to 10."]
     switch setup.method {
     case "pissa":

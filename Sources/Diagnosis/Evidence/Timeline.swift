@@ -7,11 +7,16 @@ package struct Timeline: Equatable, Sendable {
     package var values: [String: Double]
     /// Columns whose number was NaN or infinite.
     package var nonFinite: Set<String>
+    /// Finite numbers of single modules, by column and module.
+    package var modules: [String: [String: Double]]
 
-    package init(step: Int, values: [String: Double], nonFinite: Set<String> = []) {
+    package init(
+      step: Int, values: [String: Double], nonFinite: Set<String> = [], modules: [String: [String: Double]] = [:]
+    ) {
       self.step = step
       self.values = values
       self.nonFinite = nonFinite
+      self.modules = modules
     }
   }
 
@@ -93,7 +98,7 @@ package struct Series: Equatable, Sendable {
 
 extension Array {
   /// The first index at which `isBehind` holds, where it holds for all that follow; the end where it holds nowhere. Logarithmic.
-  func partitioningIndex(where isBehind: (Element) -> Bool) -> Int {
+  package func partitioningIndex(where isBehind: (Element) -> Bool) -> Int {
     var (low, high) = (0, count)
     while low < high {
       let middle = (low + high) / 2

@@ -4,17 +4,17 @@ import Weights
 /// behind a carriage return or not.
 ///
 /// Everything that leaves doubt about where a field ends is an error.
-struct CommaSeparatedText {
+package struct CommaSeparatedText {
   /// A row and the line that it begins on, counted from 1.
-  struct Row: Equatable {
-    var line: Int
-    var fields: [String]
+  package struct Row: Equatable {
+    package var line: Int
+    package var fields: [String]
   }
 
   /// Where and why a text is no CSV.
-  struct Failure: Error {
-    var line: Int
-    var problem: String
+  package struct Failure: Error {
+    package var line: Int
+    package var problem: String
   }
 
   private let bytes: ArraySlice<UInt8>
@@ -22,7 +22,7 @@ struct CommaSeparatedText {
   private var line = 1
 
   /// The rows of a text in UTF-8, blank lines left out.
-  static func rows(of bytes: ArraySlice<UInt8>) throws(Failure) -> [Row] {
+  package static func rows(of bytes: ArraySlice<UInt8>) throws(Failure) -> [Row] {
     do {
       _ = try UTF8Span(validating: bytes.span)
     } catch {

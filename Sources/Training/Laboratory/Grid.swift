@@ -35,6 +35,15 @@ package struct Grid: Sendable {
 
   package let runs: [Run]
 
+  package init(runs: [Run]) { self.runs = runs }
+
+  /// The runs of several grids, with the name of its grid before that of each.
+  package init(joining grids: [(name: String, grid: Grid)]) {
+    runs = grids.flatMap { name, grid in
+      grid.runs.map { Run(name: name + "/" + $0.name, configuration: $0.configuration) }
+    }
+  }
+
   /// - Parameter configuration: what all runs have in common.
   package init(_ axes: [GridAxis], over configuration: TrainingConfiguration) {
     runs = axes.reduce([Run(name: "", configuration: configuration)]) { runs, axis in

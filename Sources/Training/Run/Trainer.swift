@@ -188,6 +188,8 @@ extension Trainer {
     record["step_norm"] = velocity.norm
     record["update_velocity"] = velocity.relativeNorm
     record["shift_velocity"] = velocity.relativeShift
+    record["update_stride"] = velocity.stride
+    record["shift_stride"] = velocity.shiftStride
     for module in velocity.modules {
       record.moduleColumns["update_velocity_by_module", default: [:]][module.path] = module.norm / module.baseNorm
       if let shift = module.shift {

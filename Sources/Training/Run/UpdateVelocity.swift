@@ -19,6 +19,13 @@ package struct UpdateVelocity: Equatable, Sendable {
 
   /// √Σ‖δW‖² over the modules.
   package var norm: Double { euclideanNorm(modules.map(\.norm)) }
+  /// √Σ(‖δW‖_F/‖W₀‖_F)² over the modules: how far the model moved, whatever the sizes of its weights.
+  package var stride: Double { euclideanNorm(modules.map { $0.norm / $0.baseNorm }) }
+  /// The same of the shift; nil where any is missing.
+  package var shiftStride: Double? {
+    let shifts = modules.compactMap { module in module.shift.map { $0 / module.baseNorm } }
+    return shifts.count == modules.count ? euclideanNorm(shifts) : nil
+  }
   /// ‖δW‖_F/‖W₀‖_F of all modules together.
   package var relativeNorm: Double { norm / euclideanNorm(modules.map(\.baseNorm)) }
   /// The shift over ‖W₀‖_F, of all modules together; nil where any is missing.

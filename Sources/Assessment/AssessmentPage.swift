@@ -1,0 +1,278 @@
+import Diagnosis
+import Foundation
+import OrderedCollections
+
+/// The page that says how good the verdict is: Markdown, made of the two tables of runs alone.
+package struct AssessmentPage: Sendable {
+  private let calibration: [CorpusRow]
+  private let test: [CorpusRow]
+  private let version: Int
+  /// Steps from one checkpoint to the next.
+  private let spacings: [Int]
+
+  package init(calibration: CorpusTable, test: CorpusTable, version: Int, spacings: [Int]) {
+    (self.calibration, self.test) = (calibration.rows, test.rows)
+    (self.version, self.spacings) = (version, spacings)
+  }
+
+  private var watches: [Replay.Watch] { [.inProcess] + spacings.map(Replay.Watch.files) }
+  private var healthy: [CorpusRow] { test.filter { $0.label == .clean } }
+  private var damaged: [CorpusRow] { test.filter { $0.label == .damaged } }
+  private var collapsed: [CorpusRow] { test.filter { $0.label == .collapsed } }
+
+  /// The parts by the names of the marks that they stand between.
+  package var parts: KeyValuePairs<String, String> {
+    [
+      "corpus": corpus, "targets": targets, "verdict": verdicts, "signals": baselines, "rules": rules, "areas": areas,
+      "p-values": pValues, "causes": causes, "remedies": remedies,
+    ]
+  }
+
+  /// A text with each part between its marks renewed.
+  ///
+  /// - Returns: nil where a mark is missing.
+  package func renewed(_ text: String) -> String? {
+    var text = text
+    for (name, part) in parts {
+      guard let start = text.range(of: "<!-- \(name) -->\n"),
+        let end = text.range(of: "<!-- end -->", range: start.upperBound..<text.endIndex)
+      else { return nil }
+      text.replaceSubrange(start.upperBound..<end.lowerBound, with: part)
+    }
+    return text
+  }
+
+  /// The curves of the main signals.
+  package var figure: ROCFigure {
+    func panel(_ title: String, _ others: [CorpusRow]) -> ROCFigure.Panel {
+      ROCFigure.Panel(
+        title: title,
+        curves: Self.drawn.map { signal, name in (name, Self.roc(signal, collapsed, others)) })
+    }
+    return ROCFigure([panel("collapsed against clean", healthy), panel("collapsed against damaged", damaged)])
+  }
+
+  private static let drawn: [(Signal, String)] = [
+    (.strideExcess, "weights: stride ÷ bound"), (.jointExcess, "joint"), (.shiftVelocity, "shift velocity"),
+    (.klIncrement, "KL increment"), (.klLevel, "KL level"), (.rewardDrop, "reward drop"),
+    (.entropyRise, "entropy rise"),
+  ]
+
+  private static func roc(_ signal: Signal, _ positives: [CorpusRow], _ negatives: [CorpusRow]) -> ROC {
+    ROC(
+      positives: positives.map { $0.signals[signal.rawValue] }, negatives: negatives.map { $0.signals[signal.rawValue] }
+    )
+  }
+}
+
+// MARK: - Tables
+
+extension AssessmentPage {
+  private var corpus: String {
+    let bases = OrderedDictionary(grouping: calibration + test) { "\($0.half.rawValue)|\($0.base)|\($0.task)" }
+    let rows = bases.map { key, runs in
+      key.split(separator: "|").map(String.init) + ["\(runs.count)"]
+        + RunLabel.allCases.map { label in "\(runs.count { $0.label == label })" }
+        + [RunCourse.Shape.riseThenDecay, .dipAndRecover].map { shape in "\(runs.count { $0.course.shape == shape })" }
+    }
+    func total(_ name: String, _ runs: [CorpusRow]) -> [String] {
+      [name, "all", "", "\(runs.count)"] + RunLabel.allCases.map { label in "\(runs.count { $0.label == label })" }
+        + [RunCourse.Shape.riseThenDecay, .dipAndRecover].map { shape in "\(runs.count { $0.course.shape == shape })" }
+    }
+    return Self.table(
+      ["half", "base", "task", "runs"] + RunLabel.allCases.map(\.rawValue) + ["rise then decay", "dip and recover"],
+      rows + [total("calibration", calibration), total("test", test)])
+  }
+
+  private static let errorColumns = [
+    "clean alarmed", "unlearned alarmed", "damaged alarmed", "collapses in time", "of those with onset ≥ 4",
+    "median lead",
+    "lead of 9 in 10",
+  ]
+
+  private func cells(_ alarm: String, _ watch: Replay.Watch) -> [String] {
+    let count = AlarmCount(alarm, watch, of: test)
+    return [
+      Self.text(count.clean), Self.text(count.unlearned), Self.text(count.damaged), Self.text(count.collapsed),
+      Self.text(count.slow), count.medianLead.map { $0.brief } ?? "–", count.lowLead.map(String.init) ?? "–",
+    ]
+  }
+
+  private static func words(_ watch: Replay.Watch) -> String {
+    switch watch {
+    case .inProcess: "in process"
+    case .files(let spacing): "files, every \(spacing)"
+    }
+  }
+
+  private var verdicts: String {
+    let rows = Replay.Sight.allCases.flatMap { sight in
+      watches.map { watch in
+        [sight.rawValue, Self.words(watch)] + cells("\(sight.rawValue)_\(watch.name)", watch)
+      }
+    }
+    return Self.table(["verdict from", "watched"] + Self.errorColumns, rows)
+  }
+
+  private var baselines: String {
+    let signals: [Signal] = [
+      .klIncrement, .klLevel, .rewardDrop, .entropyRise, .gradientNorm, .updateVelocity, .shiftVelocity,
+    ]
+    let thresholds = SignalThresholds(calibration).values
+    let rows = signals.flatMap { signal in
+      watches.map { watch in
+        [
+          signal.rawValue, thresholds.first { $0.signal == signal }?.threshold.brief ?? "–", Self.words(watch),
+        ] + cells("\(signal.rawValue)_\(watch.name)", watch)
+      }
+    }
+    return Self.table(["signal", "threshold", "watched"] + Self.errorColumns, rows)
+  }
+
+  private var rules: String {
+    let codes = Set(test.flatMap { $0.alarms.keys.filter { $0.hasPrefix("SP") } }.map { String($0.prefix(5)) }).sorted()
+    let rows = codes.flatMap { code in
+      [Replay.Watch.inProcess, .files(spacing: 1)].map { watch in
+        ["\(code) \(Catalogue.kind(code)?.page.name ?? "")", Self.words(watch)] + cells("\(code)_\(watch.name)", watch)
+      }
+    }
+    return Self.table(["rule", "watched"] + Self.errorColumns, rows)
+  }
+
+  private var areas: String {
+    let rows = Signal.allCases.map { signal in
+      [signal.rawValue]
+        + [healthy, damaged].map { others in
+          let roc = Self.roc(signal, collapsed, others)
+          guard let area = roc.area, let interval = roc.interval else { return "–" }
+          return String(format: "%.3f (%.3f to %.3f)", area, interval.lowerBound, interval.upperBound)
+        }
+    }
+    return Self.table(
+      [
+        "signal, its largest value while an alarm still counts", "collapsed against clean", "collapsed against damaged",
+      ], rows)
+  }
+
+  private var pValues: String {
+    let strides = StrideBounds.at(spacing: 1)
+    let sources: [(String, (CorpusRow) -> Double?)] = [
+      ("strides, every step", { row in row.signals[Signal.strideExcess.rawValue].flatMap { strides?.pValue($0) } }),
+      ("KL velocity", { Self.p($0, .klIncrement, .klVelocity) }),
+      ("KL level", { Self.p($0, .klLevel, .klLevel) }),
+      ("entropy rise", { Self.p($0, .entropyRise, .entropyRise) }),
+    ]
+    let rows = sources.flatMap { name, p in
+      [0.1, 0.01].map { level -> [String] in
+        let values = healthy.compactMap(p)
+        let below = values.count { $0 < level }
+        let usual = Proportion.usualCounts(of: values.count, at: level)
+        return [
+          name, "\(level)", "\(below) of \(values.count)", "\(usual.lowerBound) to \(usual.upperBound)",
+          usual.contains(below)
+            ? "yes" : below < usual.lowerBound ? "no: too few, the p-value is cautious" : "no: too many",
+        ]
+      }
+    }
+    return Self.table(["p-value of", "α", "clean test runs with p < α", "binomial interval", "inside"], rows)
+  }
+
+  private static func p(_ row: CorpusRow, _ signal: Signal, _ bound: BehaviourBound) -> Double? {
+    row.signals[signal.rawValue].map { value in
+      Double(bound.healthy.count { $0 >= value } + 1) / Double(bound.healthy.count + 1)
+    }
+  }
+
+  private var causes: String {
+    let matrix = CauseMatrix(test)
+    let named: [Cause?] = [.stepSize, .direction, .rank, .loadMismatch, nil]
+    let rows = [Cause.stepSize, .direction].map { cause in
+      [cause.rawValue] + named.map { "\(matrix.count(cause, named: $0))" } + ["\(matrix.total(cause))"]
+    }
+    return Self.table(["what the controls show ↓ named →"] + named.map { $0?.rawValue ?? "none" } + ["runs"], rows)
+  }
+
+  private var remedies: String {
+    let rows = CorpusRow.Repeat.allCases.map { kind -> [String] in
+      func share(_ labels: [RunLabel]) -> String {
+        Self.text(
+          Proportion(
+            collapsed.count { row in row.repeats[kind].map { labels.contains($0.label) } ?? false }, of: collapsed.count
+          ))
+      }
+      return [kind == .remedy ? "the rate that the remedy names" : "a third of the rate"]
+        + [RunLabel.clean, .damaged, .collapsed, .unlearned].map { share([$0]) }
+    }
+    return Self.table(["repeated at", "clean", "damaged", "collapsed", "unlearned"], rows)
+  }
+}
+
+// MARK: - Targets
+
+extension AssessmentPage {
+  /// The collapses near the threshold and their counterparts: those that were not over at once.
+  private var targets: String {
+    let process = AlarmCount("joint_process", .inProcess, of: test)
+    let files = AlarmCount("joint_files1", .files(spacing: 1), of: test)
+    let drop = AlarmCount("reward_drop_process", .inProcess, of: test)
+    let behaviour = [Signal.klIncrement, .klLevel, .rewardDrop, .entropyRise, .gradientNorm].map {
+      Self.roc($0, collapsed, healthy)
+    }
+    let weights = Self.roc(.strideExcess, collapsed, healthy)
+    let best = behaviour.compactMap(\.area).max() ?? 0
+    let single = Signal.allCases.filter { $0 != .jointExcess && $0 != .strideExcess }.map {
+      ($0, Self.roc($0, collapsed, damaged))
+    }
+    .max { ($0.1.area ?? 0) < ($1.1.area ?? 0) }
+    let excess = single.flatMap { Self.roc(.jointExcess, collapsed, damaged).excess(over: $0.1) }
+    func row(_ target: String, _ found: String, _ isReached: Bool) -> [String] {
+      [target, found, isReached ? "yes" : "no"]
+    }
+    let share = (process.clean.share ?? 1) <= 0.01
+    let leads = (process.medianLead ?? 0, drop.medianLead ?? 0)
+    return Self.table(
+      ["target", "found", "reached"],
+      [
+        row("at most 1 in 100 clean runs alarmed, in process", Self.text(process.clean), share),
+        row(
+          "at most 1 in 100 clean runs alarmed, checkpoints at every step", Self.text(files.clean),
+          (files.clean.share ?? 1) <= 0.01),
+        row(
+          "0.95 of collapses alarmed in time, in process", Self.text(process.collapsed),
+          (process.collapsed.share ?? 0) >= 0.95),
+        row(
+          "0.95 of collapses with an onset of 4 or later alarmed in time, checkpoints at every step",
+          Self.text(files.slow),
+          (files.slow.share ?? 0) >= 0.95),
+        row("median lead of 4 steps where the onset is 4 or later", leads.0.brief, leads.0 >= 4),
+        row(
+          "2 steps more than the reward-drop alarm", "\(leads.0.brief) against \(leads.1.brief)", leads.0 >= leads.1 + 2
+        ),
+        row(
+          "weights alone within 0.02 of the best behavioural signal's area",
+          String(format: "%.3f against %.3f", weights.area ?? 0, best),
+          (weights.area ?? 0) >= best - 0.02),
+        row(
+          "near the threshold, collapsed against damaged: joint 5 points above the best single signal",
+          excess.map {
+            String(
+              format: "%+.1f points (%+.1f to %+.1f) over ", 100 * $0.difference, 100 * $0.interval.lowerBound,
+              100 * $0.interval.upperBound) + single!.0.rawValue
+          } ?? "–", excess.map { $0.difference >= 0.05 && $0.interval.lowerBound > 0 } ?? false),
+      ])
+  }
+}
+
+// MARK: - Text
+
+extension AssessmentPage {
+  private static func text(_ proportion: Proportion) -> String {
+    guard let interval = proportion.interval else { return "–" }
+    return "\(proportion.count) of \(proportion.total) "
+      + String(format: "(%.3f to %.3f)", interval.lowerBound, interval.upperBound)
+  }
+
+  private static func table(_ header: [String], _ rows: [[String]]) -> String {
+    ([header, header.map { _ in "---" }] + rows).map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
+  }
+}
