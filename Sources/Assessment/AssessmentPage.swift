@@ -47,13 +47,14 @@ package struct AssessmentPage: Sendable {
     func panel(_ title: String, _ others: [CorpusRow]) -> ROCFigure.Panel {
       ROCFigure.Panel(
         title: title,
-        curves: Self.drawn.map { signal, name in (name, Self.roc(signal, collapsed, others)) })
+        curves: Self.drawn.map { signal, name in (name, Self.roc(signal, collapsed, others)) }
+          + [("joint", Self.jointROC(collapsed, others))])
     }
     return ROCFigure([panel("collapsed against clean", healthy), panel("collapsed against damaged", damaged)])
   }
 
   private static let drawn: [(Signal, String)] = [
-    (.strideExcess, "weights: stride ÷ bound"), (.jointExcess, "joint"), (.shiftVelocity, "shift velocity"),
+    (.strideExcess, "weights: stride ÷ bound"), (.shiftVelocity, "shift velocity"),
     (.klIncrement, "KL increment"), (.klLevel, "KL level"), (.rewardDrop, "reward drop"),
     (.entropyRise, "entropy rise"),
   ]
@@ -62,6 +63,23 @@ package struct AssessmentPage: Sendable {
     ROC(
       positives: positives.map { $0.signals[signal.rawValue] }, negatives: negatives.map { $0.signals[signal.rawValue] }
     )
+  }
+}
+
+// MARK: - The joint verdict as a number
+
+extension AssessmentPage {
+  /// The larger of what the alerting rules of weights and of behaviour look at, each ÷ where it alerts.
+  private static func joint(_ row: CorpusRow) -> Double? {
+    let weights = StrideBounds.at(spacing: 1).flatMap { bounds in
+      row.signals[Signal.strideExcess.rawValue].map { $0 / bounds.alarm }
+    }
+    let behaviour = row.signals[Signal.klIncrement.rawValue].map { $0 / BehaviourBound.klVelocity.value }
+    return [weights, behaviour].compactMap(\.self).max()
+  }
+
+  private static func jointROC(_ positives: [CorpusRow], _ negatives: [CorpusRow]) -> ROC {
+    ROC(positives: positives.map(joint), negatives: negatives.map(joint))
   }
 }
 
@@ -82,6 +100,7 @@ extension AssessmentPage {
     return Self.table(
       ["half", "base", "task", "runs"] + RunLabel.allCases.map(\.rawValue) + ["rise then decay", "dip and recover"],
       rows + [total("calibration", calibration), total("test", test)])
+      + "\nScored with version \(version) of the detectors.\n"
   }
 
   private static let errorColumns = [
@@ -115,9 +134,7 @@ extension AssessmentPage {
   }
 
   private var baselines: String {
-    let signals: [Signal] = [
-      .klIncrement, .klLevel, .rewardDrop, .entropyRise, .gradientNorm, .updateVelocity, .shiftVelocity,
-    ]
+    let signals = Signal.behaviour + [.updateVelocity, .shiftVelocity]
     let thresholds = SignalThresholds(calibration).values
     let rows = signals.flatMap { signal in
       watches.map { watch in
@@ -140,14 +157,17 @@ extension AssessmentPage {
   }
 
   private var areas: String {
-    let rows = Signal.allCases.map { signal in
-      [signal.rawValue]
+    func areas(_ name: String, _ roc: ([CorpusRow]) -> ROC) -> [String] {
+      [name]
         + [healthy, damaged].map { others in
-          let roc = Self.roc(signal, collapsed, others)
+          let roc = roc(others)
           guard let area = roc.area, let interval = roc.interval else { return "–" }
           return String(format: "%.3f (%.3f to %.3f)", area, interval.lowerBound, interval.upperBound)
         }
     }
+    let rows =
+      Signal.allCases.map { signal in areas(signal.rawValue) { Self.roc(signal, collapsed, $0) } }
+      + [areas("joint") { Self.jointROC(collapsed, $0) }]
     return Self.table(
       [
         "signal, its largest value while an alarm still counts", "collapsed against clean", "collapsed against damaged",
@@ -178,9 +198,7 @@ extension AssessmentPage {
   }
 
   private static func p(_ row: CorpusRow, _ signal: Signal, _ bound: BehaviourBound) -> Double? {
-    row.signals[signal.rawValue].map { value in
-      Double(bound.healthy.count { $0 >= value } + 1) / Double(bound.healthy.count + 1)
-    }
+    row.signals[signal.rawValue].map { HealthyRuns.pValue(of: $0, among: bound.healthy) }
   }
 
   private var causes: String {
@@ -215,16 +233,16 @@ extension AssessmentPage {
     let process = AlarmCount("joint_process", .inProcess, of: test)
     let files = AlarmCount("joint_files1", .files(spacing: 1), of: test)
     let drop = AlarmCount("reward_drop_process", .inProcess, of: test)
-    let behaviour = [Signal.klIncrement, .klLevel, .rewardDrop, .entropyRise, .gradientNorm].map {
+    let behaviour = Signal.behaviour.map {
       Self.roc($0, collapsed, healthy)
     }
     let weights = Self.roc(.strideExcess, collapsed, healthy)
     let best = behaviour.compactMap(\.area).max() ?? 0
-    let single = Signal.allCases.filter { $0 != .jointExcess && $0 != .strideExcess }.map {
+    let single = Signal.allCases.filter { $0 != .strideExcess }.map {
       ($0, Self.roc($0, collapsed, damaged))
     }
     .max { ($0.1.area ?? 0) < ($1.1.area ?? 0) }
-    let excess = single.flatMap { Self.roc(.jointExcess, collapsed, damaged).excess(over: $0.1) }
+    let excess = single.flatMap { Self.jointROC(collapsed, damaged).excess(over: $0.1) }
     func row(_ target: String, _ found: String, _ isReached: Bool) -> [String] {
       [target, found, isReached ? "yes" : "no"]
     }
@@ -240,6 +258,9 @@ extension AssessmentPage {
         row(
           "0.95 of collapses alarmed in time, in process", Self.text(process.collapsed),
           (process.collapsed.share ?? 0) >= 0.95),
+        row(
+          "0.95 of collapses alarmed in time, checkpoints at every step", Self.text(files.collapsed),
+          (files.collapsed.share ?? 0) >= 0.95),
         row(
           "0.95 of collapses with an onset of 4 or later alarmed in time, checkpoints at every step",
           Self.text(files.slow),

@@ -41,7 +41,7 @@ package struct Replay: Equatable, Sendable {
   package init(of run: RunEvidence, looks: [Int], sight: Sight) {
     let seen = sight.of(run)
     var alerts: [String: Int] = [:]
-    // Most runs never alarm, and a rule that has not spoken at the end has not often spoken before; but it may have, so every look counts.
+    // A rule may speak at one look and be silent at a later one, so every look counts.
     for look in looks {
       for finding in Verdict(on: seen.upTo(look)).alerts where alerts[finding.code] == nil {
         alerts[finding.code] = look

@@ -17,11 +17,7 @@ package enum Signal: String, CaseIterable, Sendable {
   case rewardDrop = "reward_drop"
   case entropyRise = "entropy_rise"
   case gradientNorm = "gradient_norm"
-  // Both
-  /// The larger of the excesses that the alerting rules of weights and of behaviour look at.
-  case jointExcess = "joint_excess"
 
-  package static let weights: [Signal] = [.strideExcess, .strideSize, .strideShift, .updateVelocity, .shiftVelocity]
   /// The baselines, each with a threshold of its own and nothing else.
   package static let behaviour: [Signal] = [.klIncrement, .klLevel, .rewardDrop, .entropyRise, .gradientNorm]
 
@@ -35,7 +31,6 @@ package enum Signal: String, CaseIterable, Sendable {
       Series(
         run.strides.compactMap { stride in stride.relativeShift.map { Series.Point(step: stride.step, value: $0) } })
     case .strideExcess: Series(run.strideExcesses.map { Series.Point(step: $0.stride.step, value: $0.total) })
-    case .jointExcess: Self.joint(run)
     // A single estimate of KL has so heavy a tail that the median of a few says more.
     case .klIncrement: run.timeline["kl_increment"].trailing(5) { median($0)! }
     case .klLevel: run.timeline["kl"].trailing(5) { median($0)! }
@@ -43,16 +38,6 @@ package enum Signal: String, CaseIterable, Sendable {
     case .entropyRise: Self.rise(run.timeline["entropy"].trailing(5) { median($0)! })
     case .gradientNorm: run.timeline["grad_norm"]
     }
-  }
-
-  private static func joint(_ run: RunEvidence) -> Series {
-    let weights = Signal.strideExcess.series(of: run)
-    let behaviour = Signal.klIncrement.series(of: run).map { $0.value / BehaviourBound.klVelocity.value }
-    let steps = Set((weights.points + behaviour.points).map(\.step)).sorted()
-    return Series(
-      steps.map { step in
-        Series.Point(step: step, value: max(weights.value(at: step) ?? 0, behaviour.value(at: step) ?? 0))
-      })
   }
 
   /// How far an exponential mean lies below its own peak, as a share of it.

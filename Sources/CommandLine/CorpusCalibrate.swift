@@ -16,6 +16,7 @@ struct CorpusCalibrate: ParsableCommand {
       """)
 
   @OptionGroup var corpus: CorpusArguments
+  @OptionGroup var made: CorpusRuns
 
   @Option(help: ArgumentHelp("The Swift file to write.", valueName: "file"))
   var swift: String
@@ -24,7 +25,7 @@ struct CorpusCalibrate: ParsableCommand {
   var table: String
 
   func run() throws {
-    let runs = try corpus.map(.calibration) { run in
+    let runs = try made.map(.calibration, corpus) { run in
       (row: run.measured(), strides: CorpusMeasurement.spacings.map(run.observation(spacing:)))
     }
     var rows = runs.map(\.row)
@@ -37,7 +38,7 @@ struct CorpusCalibrate: ParsableCommand {
       let level = Calibration.behaviourBound(.klLevel, rows), let rise = Calibration.behaviourBound(.entropyRise, rows)
     else {
       throw FileError(
-        .badContent, path: corpus.runs, "expected healthy runs in the calibration half, found none of \(rows.count)",
+        .badContent, path: made.runs, "expected healthy runs in the calibration half, found none of \(rows.count)",
         remedy: "Add runs at lower learning rates")
     }
     let text = Calibration.swift(

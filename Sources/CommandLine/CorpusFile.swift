@@ -51,7 +51,7 @@ struct CorpusFile {
     return halves
   }
 
-  /// All runs, each named after its grid.
+  /// All runs, each named after its grid, with a checkpoint at every step whatever the file says.
   ///
   /// - Parameter folder: where the bases are.
   func grid(basesIn folder: String) throws -> Grid {
@@ -62,7 +62,15 @@ struct CorpusFile {
         if let base = options["base"]?.string, bases[base] != nil { options["base"] = .string(folder + "/" + base) }
         let lab = try OptionFile.command(
           Lab.self, from: options, at: path, repeated: ["--base"], negatable: ["--dynamic-sampling"], behind: [])
-        return (name, try lab.grid())
+        return (
+          name,
+          Grid(
+            runs: try lab.grid().runs.map { run in
+              var run = run
+              run.configuration.checkpointEvery = 1
+              return run
+            })
+        )
       })
   }
 }

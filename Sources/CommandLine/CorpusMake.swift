@@ -22,36 +22,28 @@ struct CorpusMake: ParsableCommand {
       The same command goes on where it was interrupted. Results do not depend on --jobs.
       """)
 
-  @Argument(help: ArgumentHelp("The file that describes the corpus.", valueName: "file"))
-  var file: String
+  @OptionGroup var corpus: CorpusArguments
 
   @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
   var out: String
 
-  @Option(help: ArgumentHelp("How many runs at once (default: the number of cores).", valueName: "n"))
-  var jobs: Int?
-
-  @Flag(help: "Print no progress and no notes.")
-  var quiet = false
-
   func validate() throws {
     if out.isEmpty { throw ValidationError("--out must name a folder, found an empty text") }
-    if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
   }
 
   func run() throws {
-    let description = try CorpusFile(path: file)
+    let description = try CorpusFile(path: corpus.file)
     let bases = out + "/bases"
-    try description.makeBases(in: bases, quiet: quiet)
-    let progress = quiet ? nil : ProgressLine()
+    try description.makeBases(in: bases, quiet: corpus.quiet)
+    let progress = corpus.quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
     let grid = try description.grid(basesIn: bases)
-    var session = GridSession(grid: grid, out: out + "/runs", jobs: jobs ?? Analyze.availableCores)
+    var session = GridSession(grid: grid, out: out + "/runs", jobs: corpus.jobCount)
     session.sequel = CorpusMeasurement()
     let outcomes = try session.run { progress?.show($0.steps, $0.text, "steps", $0.labels) }
     progress?.clear()
-    if !quiet { Console.error("wrote \(out): \(outcomes.count) runs") }
+    if !corpus.quiet { Console.error("wrote \(out): \(outcomes.count) runs") }
   }
 }
 

@@ -8,39 +8,6 @@ import OrderedCollections
 import RunStore
 import Weights
 
-/// What the subcommands of `corpus` that read its runs have in common.
-struct CorpusArguments: ParsableArguments {
-  @Argument(help: ArgumentHelp("The file that describes the corpus.", valueName: "file"))
-  var file: String
-
-  @Option(help: ArgumentHelp("The folder that `corpus make` wrote.", valueName: "dir"))
-  var runs: String
-
-  @Option(help: ArgumentHelp("How many runs at once (default: the number of cores).", valueName: "n"))
-  var jobs: Int?
-
-  @Flag(help: "Print no progress and no notes.")
-  var quiet = false
-
-  func validate() throws {
-    if runs.isEmpty { throw ValidationError("--runs must name a folder, found an empty text") }
-    if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1, found \(jobs)") }
-  }
-
-  /// The runs of one half, with what `body` makes of each, and progress shown.
-  func map<Result: Sendable>(
-    _ half: CorpusRow.Half, _ body: @escaping @Sendable (CorpusReading.Run) throws -> Result
-  ) throws -> [Result] {
-    let reading = CorpusReading(
-      description: try CorpusFile(path: file), folder: runs, half: half, jobs: jobs ?? Analyze.availableCores)
-    let progress = quiet ? nil : ProgressLine()
-    defer { progress?.clear() }
-    Interruption.listen()
-    return try reading.map(
-      report: { progress?.show(.init(done: $0, resumed: 0, total: $1), "scoring", "runs", "") }, body)
-  }
-}
-
 extension CorpusReading.Run {
   /// The row with each signal's largest value while an alarm still counts, at every step.
   func measured() -> CorpusRow {
@@ -72,6 +39,7 @@ struct CorpusScore: ParsableCommand {
       """)
 
   @OptionGroup var corpus: CorpusArguments
+  @OptionGroup var made: CorpusRuns
 
   @Option(
     help: ArgumentHelp("The table of the calibration half, for the thresholds of single signals.", valueName: "file"))
@@ -90,7 +58,7 @@ struct CorpusScore: ParsableCommand {
         remedy: "Raise DetectorVersion.current where rules or bounds have changed")
     }
     let thresholds = SignalThresholds(try CorpusTable(reading: calibration).rows)
-    var rows = try corpus.map(.test) { $0.scored(thresholds) }
+    var rows = try made.map(.test, corpus) { $0.scored(thresholds) }
     try repeatCollapsed(&rows)
     try PendingFile.write(CorpusTable(rows.map(\.row)).csv, to: path)
     if !corpus.quiet { Console.error("wrote \(path), from \(rows.count) runs") }
@@ -105,7 +73,7 @@ struct CorpusScore: ParsableCommand {
     let progress = corpus.quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     let grid = Grid(runs: wished.map(\.run))
-    let session = GridSession(grid: grid, out: corpus.runs + "/repeats", jobs: corpus.jobs ?? Analyze.availableCores)
+    let session = GridSession(grid: grid, out: made.runs + "/repeats", jobs: corpus.jobCount)
     let outcomes = try session.run { progress?.show($0.steps, $0.text, "steps", $0.labels) }
     for (place, outcome) in zip(wished, outcomes) {
       rows[place.index].row.repeats[place.kind] = CorpusRow.Repetition(

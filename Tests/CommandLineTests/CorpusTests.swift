@@ -27,7 +27,7 @@ import Weights
 
   @Test func fromRunsToBoundsToThePage() throws {
     let (file, out) = (
-      try write(small.replacing("\"steps\": 6,", with: "\"steps\": 6, \"checkpoint-every\": 1,")), folder.path("out")
+      try write(small), folder.path("out")
     )
     let made = try spectroscope("corpus", "make", file, "--out", out, "--quiet")
     #expect(made.status == 0 && made.stdout == "" && made.stderr == "", "\(made.stderr)")
@@ -79,6 +79,24 @@ import Weights
 
   private func run(_ program: String, _ arguments: [String], environment: [String: String]) throws -> ProcessResult {
     try TestSupport.run(program, arguments, environment: environment)
+  }
+
+  @Test func help() throws {
+    for result in [try spectroscope("corpus", "--help"), try spectroscope("help", "corpus")] {
+      #expect(result.stdout == HelpText.corpus + "\n" && result.stderr == "" && result.status == 0)
+    }
+  }
+
+  @Test(arguments: [
+    ("make", "<file> [--jobs <n>] [--quiet] --out <dir>"),
+    ("calibrate", "<file> [--jobs <n>] [--quiet] --runs <dir> --swift <file> --table <file>"),
+    ("score", "<file> [--jobs <n>] [--quiet] --runs <dir> --calibration <file> --out <dir>"), ("page", "<dir>"),
+  ])
+  func usage(_ name: String, _ usage: String) throws {
+    #expect(
+      try spectroscope("corpus", name, "--help").stdout.contains("\nUSAGE: spectroscope corpus \(name) \(usage)\n"))
+    let result = try spectroscope("corpus", name)
+    #expect(result.status == 64 && result.stderr.hasPrefix("Error: Missing expected argument"))
   }
 
   @Test(arguments: [

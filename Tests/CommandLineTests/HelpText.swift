@@ -22,6 +22,28 @@ enum HelpText {
     "spectroscope explain [<code> ...] [--json] [--quiet]"
   static let doctorUsage = "spectroscope doctor [--json] [--quiet]"
 
+  static let corpus = """
+    OVERVIEW: Makes labelled runs, takes the detectors' bounds from one half, and
+    counts their errors on the other.
+
+    USAGE: spectroscope corpus <subcommand>
+
+    OPTIONS:
+      --version               Show the version.
+      -h, --help              Show help information.
+
+    SUBCOMMANDS:
+      make                    Trains and measures every run of a corpus.
+      calibrate               Takes the detectors' bounds from the calibration half
+                              of a corpus.
+      score                   Counts what the detectors would have said of the test
+                              half of a corpus.
+      page                    Renews the tables and curves of the page that says
+                              how good the verdict is.
+
+      See 'spectroscope help corpus <subcommand>' for detailed help.
+    """
+
   static let subcommands = [
     ("demo", TrainingHelpText.demo), ("plan", TrainingHelpText.plan), ("train", TrainingHelpText.train),
     ("lab", TrainingHelpText.lab),

@@ -94,6 +94,39 @@ struct VelocityTests {
     #expect(strides(0.9).findings("SP201").isEmpty)
   }
 
+  /// What training logs of the run as a whole, of each module, and what checkpoints tell are one number.
+  @Test func aStrideIsTheSameWhereverItIsFrom() {
+    var modules = RunBuilder()
+    modules.logModules("update_velocity_by_module") { 0.01 / Double($0) }
+    modules.logModules("shift_velocity_by_module") { 0.001 / Double($0) }
+    var whole = RunBuilder()
+    whole.log("update_stride", (1...30).map { 0.02 / Double($0) })
+    whole.log("shift_stride", (1...30).map { 0.002 / Double($0) })
+    var files = RunBuilder()
+    files.steps = Array(1...30)
+    files.add(.previous) { step, _ in
+      [.updateVelocity: 0.01 / Double(step), .shiftVelocity: 0.001 / Double(step)]
+    }
+    let expected = (1...30).map { Stride(step: $0, stretch: 1, size: 0.02 / Double($0), shift: 0.002 / Double($0)) }
+    for run in [modules, whole, files] {
+      let strides = run.evidence.strides
+      #expect(strides.map(\.step) == expected.map(\.step) && strides.allSatisfy { $0.stretch == 1 })
+      #expect(
+        zip(strides, expected).allSatisfy {
+          abs($0.size / $1.size - 1) < 1e-14 && abs($0.shift! / $1.shift! - 1) < 1e-14
+        })
+    }
+  }
+
+  /// A shift that one module lacks is no shift of the whole.
+  @Test func aShiftThatIsMissingSomewhereIsMissing() {
+    var run = RunBuilder()
+    run.add(.previous) { _, module in
+      module == 0 ? [.updateVelocity: 0.01] : [.updateVelocity: 0.01, .shiftVelocity: 0.001]
+    }
+    #expect(run.evidence.strides.allSatisfy { $0.shift == nil } && run.evidence.strides.count == 6)
+  }
+
   /// Adam's first steps are its largest: what is too much later on is usual at the first.
   @Test func theBoundFallsWithTheStep() {
     let bound = Self.bounds.methods["lora"]!.size.value

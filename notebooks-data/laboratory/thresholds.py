@@ -3,7 +3,6 @@
     python thresholds.py collect LAB...        reads grids that `spectroscope lab` made and `analyze` analysed: writes thresholds.csv
     python thresholds.py table                 prints the bounds and how they err on runs that they were not taken from
     python thresholds.py findings LAB...       counts what `analyze` found in those runs, by their label
-    python thresholds.py swift                 prints Sources/Diagnosis/Calibration/VelocityTables.swift
 
 A run's statistic is its largest velocity: of the whole run, or before its onset if it collapsed. Adam's first steps are its largest unless the rate
 is warmed up, so runs with and without warm-up have bounds of their own. Runs of the seeds in CALIBRATION make the bounds, those of other seeds
@@ -181,42 +180,6 @@ def table():
                 print(f"  {method:10} {'warm-up' if warmup == 'yes' else '       '} healthy to {b['healthy']:.2g} ({b['healthy_runs']})  collapsed from {least} ({b['collapsed_runs']})  bound {b['bound']:.2g}")
 
 
-def number(value):
-    return f"{value:.3g}"
-
-
-def swift():
-    calibration, test = split()
-    print("// Made by notebooks-data/laboratory/thresholds.py from thresholds.csv beside it; provisional.\n")
-    print("extension VelocityBounds {")
-    for place, (name, column) in enumerate(COLUMNS.items()):
-        if place:
-            print()
-        print(f"  package static let {name} = VelocityBounds(")
-        print("    bySpacing: [")
-        tables = {}
-        for spacing in SPACINGS:
-            tables[spacing] = bounds(calibration, f"{name}_{spacing}")
-            print(f"      {spacing}: [")
-            for (method, warmup), b in tables[spacing].items():
-                least = number(b["collapsed"]) if b["collapsed"] else "nil"
-                print(f'        Bound(')
-                print(f'          method: "{method}", warmsUp: {"true" if warmup == "yes" else "false"}, healthy: {number(b["healthy"])}, collapsed: {least}, healthyRuns: {b["healthy_runs"]}, collapsedRuns: {b["collapsed_runs"]},')
-                print(f'          rates: {number(b["rates"][0])}...{number(b["rates"][1])}),')
-            print("      ],")
-        print("    ],")
-        ratios = sorted(
-            float(row[f"{name}_1"]) / tables[1][kind_of(row)]["bound"] for row in calibration if is_healthy(row) and row[f"{name}_1"] and kind_of(row) in tables[1]
-        )
-        print("    healthyRatios: [")
-        for start in range(0, len(ratios), 16):
-            print("      " + ", ".join(f"{r:.3f}" for r in ratios[start : start + 16]) + ",")
-        print("    ],")
-        alarmed, healthy, missed, collapsed, _, _ = errors(test, tables[1], f"{name}_1")
-        print(f"    errors: HeldOutErrors(falseAlarms: {alarmed}, healthyRuns: {healthy}, misses: {missed}, collapsedRuns: {collapsed}))")
-    print("}")
-
-
 if __name__ == "__main__":
-    commands = {"collect": lambda: collect(sys.argv[2:]), "findings": lambda: findings(sys.argv[2:]), "table": table, "swift": swift}
+    commands = {"collect": lambda: collect(sys.argv[2:]), "findings": lambda: findings(sys.argv[2:]), "table": table}
     commands[sys.argv[1]]()

@@ -15,8 +15,7 @@ package struct BehaviourBound: Equatable, Sendable {
 
   /// The chance that a healthy run's largest value is as large: a conformal p-value, as those of strides. Nil for a run of another kind.
   func pValue(_ value: Double, in run: RunEvidence) -> Double? {
-    guard CalibratedRange.gap(of: run) == nil else { return nil }
-    return Double(healthy.count - healthy.partitioningIndex { $0 >= value } + 1) / Double(healthy.count + 1)
+    CalibratedRange.gap(of: run) == nil ? HealthyRuns.pValue(of: value, among: healthy) : nil
   }
 
   var falseAlarms: String {

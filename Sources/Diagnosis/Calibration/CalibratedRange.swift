@@ -1,9 +1,10 @@
 /// The runs that bounds were taken from, and whether another run is of their kind.
 enum CalibratedRange {
-  /// The smaller side of the largest weight, of the laboratory's models.
+  /// The smaller side of the largest weight, of the corpus' models. Bounds are taken from 32 to 96; at 128 they are tested, on the large base.
   static let orders = 32...128
   /// Steps from one checkpoint to the next: velocity is calibrated at 1, 5, 10 and 20, and the bound for 20 is not too low for a few more.
   static let spacings = 1...30
+  /// Of the slow runs of the corpus.
   static let mostSteps = 300
   static let ranks = 1...16
 

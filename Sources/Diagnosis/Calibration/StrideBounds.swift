@@ -77,16 +77,10 @@ package struct StrideExcess: Equatable, Sendable {
 }
 
 extension StrideBounds {
-  /// Nil for a method without bounds.
-  package func excess(of stride: Stride, method: String) -> StrideExcess? {
-    methods[method].map { StrideExcess(stride, over: $0) }
-  }
-
   /// The chance that a healthy run's largest excess is as large: the share of the calibration's healthy runs, this one counted among them
   /// (a conformal p-value, valid if the run is one of their kind).
   package func pValue(_ excess: Double) -> Double {
-    let beyond = healthyExcesses.count - healthyExcesses.partitioningIndex { $0 >= excess }
-    return Double(beyond + 1) / Double(healthyExcesses.count + 1)
+    HealthyRuns.pValue(of: excess, among: healthyExcesses)
   }
 }
 
@@ -98,7 +92,9 @@ extension RunEvidence {
 
   /// Every stride against the bounds for its stretch; those that have none are left out.
   package var strideExcesses: [StrideExcess] {
-    strides.compactMap { StrideBounds.at(spacing: $0.stretch)?.excess(of: $0, method: boundedMethod) }
+    strides.compactMap { stride in
+      StrideBounds.at(spacing: stride.stretch)?.methods[boundedMethod].map { StrideExcess(stride, over: $0) }
+    }
   }
 
   /// The module with the largest value at the first checkpoint from `step` on.

@@ -1,7 +1,7 @@
-import Spectra
-
 /// Each step moves the weights further than any healthy run of the method did.
 enum UpdateVelocity: FindingKind {
+  private static let rule = StrideRule(kind: .size, verb: "moves the weights by", whole: "their norms")
+
   static let page = FindingPage(
     "SP201", "update-velocity", .alert,
     meaning:
@@ -13,22 +13,12 @@ enum UpdateVelocity: FindingKind {
       "√Σ(‖δW‖_F/‖W₀‖_F)² of a step over modules, the method's bound at that step, the module that moves most for its size. It alerts where this and "
       + "shift-velocity together, as the geometric mean of their ratios to their bounds, go beyond what a healthy run on a base that no bound is from does; "
       + "else it warns. The cause is the size of the steps, or for a method that begins in leading directions their direction, where LoRA bears the size.",
-    thresholds: StrideRule(kind: .size).thresholds,
+    thresholds: rule.thresholds,
     source:
       "notebooks-data/corpus: bounds from its calibration half, their errors on other bases, tasks and seeds."
   )
 
   static func remedy(for setup: RunSetup) -> String { StepSizeRemedy.text(for: setup) }
 
-  static func judge(_ run: RunEvidence) -> Judgement {
-    StrideRule(kind: .size).judge(run) {
-      var finding = finding(
-        in: run, step: $0.step, severity: $0.severity, module: $0.module, value: $0.value, threshold: $0.bound,
-        baseline: $0.healthy, pValue: $0.pValue, effectSize: $0.effectSize, cause: $0.cause,
-        "a step moves the weights by \($0.value.brief) of their norms, summed over modules in quadrature, where healthy runs of \(run.method) "
-          + "stay below \($0.healthy.brief) at this step and the bound is \($0.bound.brief)\($0.reason)")
-      finding.remedy = $0.remedy
-      return finding
-    }
-  }
+  static func judge(_ run: RunEvidence) -> Judgement { rule.judge(run, as: Self.self) }
 }

@@ -3,8 +3,9 @@ enum KLVelocity: FindingKind {
   static let page = FindingPage(
     "SP404", "kl-velocity", .alert, cause: .stepSize,
     meaning:
-      "The KL divergence to the reference grows faster than in any healthy laboratory run, in the median of the last five steps.",
-    harm: "It is the velocity of the policy, and as early a sign as that of the weights.",
+      "The KL divergence to the reference grows faster than in healthy laboratory runs, in the median of the last five steps.",
+    harm:
+      "It is the velocity of the policy. A median of five steps comes too late for a collapse that is over in a few, as most are.",
     evidence: "The median increment of KL a step over the last five, in nats a token.",
     thresholds: [
       .calibrated(
@@ -12,7 +13,7 @@ enum KLVelocity: FindingKind {
         falseAlarms: BehaviourBound.klVelocity.falseAlarms,
         misses: BehaviourBound.klVelocity.missed)
     ],
-    source: "notebooks-data/laboratory; a median because a single estimate of KL has a heavy tail.")
+    source: "notebooks-data/corpus; a median because a single estimate of KL has a heavy tail.")
 
   static let columns = ["kl_increment"]
 

@@ -11,7 +11,7 @@ enum KLLevel: FindingKind {
         "median of five steps, nats a token", BehaviourBound.klLevel.value.brief,
         falseAlarms: BehaviourBound.klLevel.falseAlarms, misses: BehaviourBound.klLevel.missed)
     ],
-    source: "notebooks-data/laboratory; large models in reinforcement learning end at 0.01 to 0.1.")
+    source: "notebooks-data/corpus; large models in reinforcement learning end at 0.01 to 0.1.")
 
   static let columns = ["kl"]
 

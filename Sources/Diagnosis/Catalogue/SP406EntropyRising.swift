@@ -10,7 +10,7 @@ enum EntropyRising: FindingKind {
         "rise over own lowest, nats a token", BehaviourBound.entropyRise.value.brief,
         falseAlarms: BehaviourBound.entropyRise.falseAlarms, misses: BehaviourBound.entropyRise.missed)
     ],
-    source: "notebooks-data/laboratory; contrary to what entropy-collapse detectors look for.")
+    source: "notebooks-data/corpus; contrary to what entropy-collapse detectors look for.")
 
   static let columns = ["entropy"]
 

@@ -137,14 +137,6 @@ extension RunEvidence {
     setup.objective.map { $0 == "sft" } ?? (timeline["reward"].isEmpty && !timeline["loss"].isEmpty)
   }
 
-  /// True where the learning rate rises to its full size: where the setup says so, or the first rate of the log is below half of the largest.
-  package var warmsUp: Bool {
-    if let steps = setup.warmupSteps { return steps > 1 }
-    let rates = timeline["learning_rate"].points.filter { $0.step > 0 }
-    guard let first = rates.first?.value, let largest = rates.map(\.value).max() else { return false }
-    return 2 * first < largest
-  }
-
   /// The smaller side of the largest weight.
   package var largestOrder: Int? {
     rows.compactMap { row in
