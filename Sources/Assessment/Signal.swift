@@ -15,6 +15,8 @@ package enum Signal: String, CaseIterable, Sendable {
   case klIncrement = "kl_increment"
   case klLevel = "kl_level"
   case rewardDrop = "reward_drop"
+  /// The same beyond its noise: what the verdict looks at.
+  case rewardFall = "reward_fall"
   case entropyRise = "entropy_rise"
   case gradientNorm = "gradient_norm"
 
@@ -35,6 +37,7 @@ package enum Signal: String, CaseIterable, Sendable {
     case .klIncrement: run.timeline["kl_increment"].trailing(5) { median($0)! }
     case .klLevel: run.timeline["kl"].trailing(5) { median($0)! }
     case .rewardDrop: Self.drop(run.timeline["reward"])
+    case .rewardFall: SmoothedFall(run.timeline["reward"]).shares
     case .entropyRise: Self.rise(run.timeline["entropy"].trailing(5) { median($0)! })
     case .gradientNorm: run.timeline["grad_norm"]
     }

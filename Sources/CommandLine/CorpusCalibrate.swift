@@ -35,14 +35,15 @@ struct CorpusCalibrate: ParsableCommand {
       return bounds
     }
     guard let velocity = Calibration.behaviourBound(.klIncrement, rows),
-      let level = Calibration.behaviourBound(.klLevel, rows), let rise = Calibration.behaviourBound(.entropyRise, rows)
+      let level = Calibration.behaviourBound(.klLevel, rows), let rise = Calibration.behaviourBound(.entropyRise, rows),
+      let fall = Calibration.behaviourBound(.rewardFall, rows)
     else {
       throw FileError(
         .badContent, path: made.runs, "expected healthy runs in the calibration half, found none of \(rows.count)",
         remedy: "Add runs at lower learning rates")
     }
     let text = Calibration.swift(
-      strides, ["klVelocity": velocity, "klLevel": level, "entropyRise": rise],
+      strides, ["klVelocity": velocity, "klLevel": level, "entropyRise": rise, "rewardFall": fall],
       source: URL(fileURLWithPath: corpus.file).lastPathComponent)
     try PendingFile.write(text, to: swift)
     try PendingFile.write(CorpusTable(rows).csv, to: table)

@@ -19,7 +19,9 @@ struct CorpusPage: ParsableCommand {
     let version = DetectorVersion.current
     let page = AssessmentPage(
       calibration: try CorpusTable(reading: folder + "/calibration.csv"),
-      test: try CorpusTable(reading: CorpusScore.table(in: folder, version: version)), version: version,
+      test: try CorpusTable(reading: CorpusScore.table(in: folder, version: version)),
+      earlier: try (1..<version).map { CorpusScore.table(in: folder, version: $0) }
+        .filter(FileManager.default.fileExists(atPath:)).map(CorpusTable.init(reading:)), version: version,
       spacings: CorpusMeasurement.spacings)
     let path = folder + "/README.md"
     let file = try PositionedFile(path: path)

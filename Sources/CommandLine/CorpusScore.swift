@@ -116,14 +116,13 @@ extension CorpusReading.Run {
 
   private func repetitions(known: RunEvidence?) -> [(kind: CorpusRow.Repeat, run: Grid.Run)] {
     let own = configuration.learningRate
-    // Without a rate of its own the remedy says to divide by 3 to 10, of which this is the middle.
-    let remedy = known.map { StepSizeRemedy.learningRate(for: $0) ?? own / 30.0.squareRoot() }
+    let remedy = known.map { StepSizeRemedy.learningRate(for: $0) ?? own / StepSizeRemedy.usualDivisor }
     let rates: [(CorpusRow.Repeat, Double?)] = [(.remedy, remedy), (.third, own / 3)]
     return rates.compactMap { kind, rate in
       guard let rate else { return nil }
       var configuration = configuration
       (configuration.learningRate, configuration.checkpointEvery, configuration.telemetry) = (rate, 5, .off)
-      return (kind, Grid.Run(name: "\(kind.rawValue)/\(row.run)", configuration: configuration))
+      return (kind, Grid.Run(name: "\(kind.rawValue)-lr\(rate)/\(row.run)", configuration: configuration))
     }
   }
 }

@@ -93,5 +93,6 @@ struct CorpusFilesTests {
     #expect(Calibration.behaviourBound(.klIncrement, rows) == BehaviourBound.klVelocity)
     #expect(Calibration.behaviourBound(.klLevel, rows) == BehaviourBound.klLevel)
     #expect(Calibration.behaviourBound(.entropyRise, rows) == BehaviourBound.entropyRise)
+    #expect(Calibration.behaviourBound(.rewardFall, rows) == BehaviourBound.rewardFall)
   }
 }

@@ -5,18 +5,25 @@ enum RewardFalling: FindingKind {
   static let share = 0.2
 
   static let page = FindingPage(
-    "SP402", "reward-falling", .warning,
+    "SP402", "reward-falling", .alert,
     meaning:
-      "The mean reward of the last five records has been a fifth or more below its peak for eight records, by more than its noise.",
-    harm: "It may recover; together with a spectral warning it is a collapse under way.",
-    evidence: "The peak, the mean now, and the chance of such a fall from the noise of records.",
+      "The reward's exponential mean has lost more of its peak than healthy laboratory runs ever did (alert), or the mean of the last five "
+      + "records has been a fifth or more below its peak for eight records (warning); either by more than its noise.",
+    harm:
+      "A slow collapse shows here, whatever its steps look like. A warning may recover; together with a spectral one it is a collapse under way.",
+    evidence: "The peak, the mean now, and for a warning the chance of such a fall from the noise of records.",
     thresholds: [
+      .calibrated(
+        "alert: fall ÷ peak of the mean that gives a new reward \(SmoothedFall.weight.brief), beyond its noise",
+        BehaviourBound.rewardFall.value.brief, falseAlarms: BehaviourBound.rewardFall.falseAlarms,
+        misses: BehaviourBound.rewardFall.missed),
       .provisional(
-        "fall ÷ peak", "1/5, 8 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourErrors.fall,
-        misses: "collapses faster than 8 records, which are reward-collapsed at once")
+        "warning: fall ÷ peak", "1/5, 8 records in a row, p < 0.01 over all looks", falseAlarms: BehaviourErrors.fall,
+        misses: "collapses faster than 8 records"),
     ],
     source:
-      "Behavioural confirmation as the evidence on published collapses suggests it: PiSSA's took 100 steps and more.")
+      "notebooks-data/corpus; behavioural confirmation as the evidence on published collapses suggests it: PiSSA's took 100 steps and more."
+  )
 
   static let columns = ["reward"]
 
@@ -26,17 +33,33 @@ enum RewardFalling: FindingKind {
 
   static func judge(_ run: RunEvidence) -> Judgement {
     let reward = run.timeline["reward"]
+    if let alert = alert(reward, in: run) { return Judgement([alert]) }
     guard let fall = FallFromPeak(reward).stretch(of: stretch, where: { $1.share($0) >= share }) else {
       return Judgement()
     }
     return Judgement([
       finding(
-        in: run, step: fall.first.step, earliest: fall.earliest, value: fall.last.mean,
+        in: run, step: fall.first.step, earliest: fall.earliest, severity: .warning, value: fall.last.mean,
         threshold: (1 - share) * fall.last.peak,
         baseline: fall.last.peak, pValue: fall.pValue,
         effectSize: fall.last.share(fall.last.mean),
         "the reward has been \((100 * share).brief) % or more below its peak of \(fall.last.peak.brief) since step \(fall.first.step), at "
           + "\(fall.last.mean.brief) by step \(fall.last.step)")
     ])
+  }
+
+  /// Nil for a run of another kind than those that the bound is from.
+  private static func alert(_ reward: Series, in run: RunEvidence) -> Finding? {
+    let bound = BehaviourBound.rewardFall
+    guard CalibratedRange.gap(of: run) == nil, let (point, height) = SmoothedFall(reward).first(beyond: bound.value)
+    else {
+      return nil
+    }
+    return finding(
+      in: run, step: point.step, earliest: height + 1, value: point.value, threshold: bound.value,
+      pValue: bound.pValue(point.value, in: run), effectSize: point.value,
+      cause: StepSizeCause.cause(of: point.step, in: run),
+      "the reward's exponential mean has lost \((100 * point.value).brief) % of its peak since step \(height), where healthy runs lose "
+        + "\((100 * bound.value).brief) % at most")
   }
 }

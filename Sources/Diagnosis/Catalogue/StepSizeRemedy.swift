@@ -2,6 +2,9 @@ import Foundation
 
 /// What helps where steps are too large, given what the run already does.
 package enum StepSizeRemedy {
+  /// Where no rate can be named, the advice is to divide by 3 to 10: this is the middle.
+  package static let usualDivisor = 30.0.squareRoot()
+
   /// The rate at which the run's strides would be those of runs that end well: strides grow in proportion to it.
   ///
   /// - Returns: nil where rate or bounds are unknown, or no stride is beyond them.
