@@ -80,13 +80,14 @@ struct Demo: ParsableCommand {
     let each = max(1, threads.count / parts.count)
     try forEachConcurrently(Array(parts.enumerated()), workers: threads.count) { index, part in
       let session = TrainingSession(Self.configuration(part.method), out: part.folder, threads: each)
-      let ending = try session.run { record in
-        let line = lines.withLock { lines in
-          lines[index] = Self.text(record, of: part)
-          return lines.filter { !$0.isEmpty }.joined(separator: "   ")
-        }
-        progress?.show(line)
-      }
+      let ending = try session.run(
+        .init(record: { record in
+          let line = lines.withLock { lines in
+            lines[index] = Self.text(record, of: part)
+            return lines.filter { !$0.isEmpty }.joined(separator: "   ")
+          }
+          progress?.show(line)
+        }))
       if case .interrupted = ending { throw TrainingInterrupted(message: "nothing was compared") }
     }
   }

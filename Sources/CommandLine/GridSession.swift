@@ -15,6 +15,8 @@ struct GridSession {
   let jobs: Int
   /// What else is done with a run that has ended, before it counts as finished.
   var sequel: (any Sequel)?
+  /// The gate of every run; nil for none.
+  var gate: (@Sendable (RunSetup) -> TrainingGate)?
 
   /// What is done with each run behind its end.
   protocol Sequel: Sendable {
@@ -121,8 +123,8 @@ struct GridSession {
     if let outcome = part.state.outcome { return outcome }
     let session = TrainingSession(
       part.run.configuration, out: part.folder, threads: 1, resumes: part.state == .unfinished, beginsAgain: true,
-      base: part.base)
-    if case .interrupted = try session.run(report: { report($0.step) }) { return nil }
+      base: part.base, gate: gate)
+    if case .interrupted = try session.run(.init(record: { report($0.step) })) { return nil }
     let state = try RunOutcome.state(of: part.folder, part.run.configuration, baseID: part.base.id)
     guard let outcome = state.outcome else {
       throw FileError(.cannotWrite, path: part.folder, "the run that was just written cannot be read")

@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import Diagnosis
 import Foundation
 import Measurement
 import RunStore
@@ -15,6 +16,10 @@ struct Train: ParsableCommand {
       responses (sft). The run folder holds the adapters at step 0 and at every checkpoint, and what each step measured: \
       `spectroscope analyze` and `spectroscope export` read it. The same seed gives the same content on any number of threads. \
       A run that was interrupted or killed goes on with --resume from its last checkpoint, and ends as if it never had been.
+
+      With --gate the verdict is asked for after every update, before the next completions are drawn. Where it fails, the run stops with exit code \
+      1; or, as the policy says, the update is refused, or the run goes back to its last healthy checkpoint and on at a lower learning rate. What was done, \
+      and what was undone, is kept in interventions.jsonl of the run folder.
       """)
 
   @Option(
@@ -40,6 +45,13 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Task") var task: TaskArguments
   @OptionGroup(title: "Training") var training: TrainingArguments
   @OptionGroup var threads: ThreadOptions
+
+  @Option(
+    defaultAsFlag: "",
+    help: ArgumentHelp(
+      "Watch the run, and act as a policy says, a YAML file (without one: stop at an alert). To be given again with --resume.",
+      valueName: "file"))
+  var gate: String?
 
   @Flag(help: "Print no progress and no notes.")
   var quiet = false
@@ -87,8 +99,17 @@ struct Train: ParsableCommand {
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
-    let ending = try session.run { record in progress?.show(Self.text(record, of: session.configuration.steps)) }
+    var stop: Intervention?
+    let ending = try session.run(
+      .init(
+        record: { progress?.show(Self.text($0, of: session.configuration.steps)) },
+        intervention: { intervention in
+          if case .stopped = intervention.deed { stop = intervention }
+          progress?.clear()
+          if !quiet { Console.error("the gate \(intervention.text)") }
+        }))
     progress?.clear()
+    if stop != nil { throw ExitCode(Verdict.Outcome.alert.exitCode) }
     if case .interrupted(let step) = ending {
       throw TrainingInterrupted(
         message: "the run in \(out) ends with a checkpoint of step \(step). The same command with --resume goes on")
@@ -99,7 +120,8 @@ struct Train: ParsableCommand {
   /// The run to train; nil for one that is to be resumed and has ended.
   private func session(_ out: String) throws -> TrainingSession? {
     if resume, RunFolder.isRun(at: out) { return try resumed(out) }
-    return TrainingSession(try layered(over: TrainingConfiguration()), out: out, threads: threads.count)
+    return TrainingSession(
+      try layered(over: TrainingConfiguration()), out: out, threads: threads.count, gate: try trainingGate())
   }
 
   /// The session that goes on with the run in the folder, of the configuration that it was begun with.
@@ -114,7 +136,14 @@ struct Train: ParsableCommand {
     }
     let base = try RunFolder(path: out).identity.baseID
     if case .finished = try RunOutcome.state(of: out, recorded, baseID: base) { return nil }
-    return TrainingSession(recorded, out: out, threads: threads.count, resumes: true)
+    return TrainingSession(recorded, out: out, threads: threads.count, resumes: true, gate: try trainingGate())
+  }
+
+  /// That the policy cannot be read is better said before anything is trained.
+  private func trainingGate() throws -> ((RunSetup) -> TrainingGate)? {
+    guard let gate else { return nil }
+    let policy = gate.isEmpty ? GatePolicy() : try PolicyFile.read(from: gate)
+    return { TrainingGate(policy, setup: $0) }
   }
 
   /// One line for a step: where it is, and how it goes.

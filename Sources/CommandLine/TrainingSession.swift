@@ -1,3 +1,4 @@
+import Diagnosis
 import Measurement
 import OrderedCollections
 import RunStore
@@ -15,10 +16,12 @@ struct TrainingSession {
   let beginsAgain: Bool
   /// The base of the configuration where it is in memory already.
   let base: LoadedBase?
+  /// The gate between each update and the next rollout, of the run's setup; nil for none.
+  let gate: ((RunSetup) -> TrainingGate)?
 
   init(
     _ configuration: TrainingConfiguration, out: String, threads: Int, resumes: Bool = false, beginsAgain: Bool = false,
-    base: LoadedBase? = nil
+    base: LoadedBase? = nil, gate: ((RunSetup) -> TrainingGate)? = nil
   ) {
     self.configuration = configuration
     self.out = out
@@ -26,10 +29,11 @@ struct TrainingSession {
     self.resumes = resumes
     self.beginsAgain = beginsAgain
     self.base = base
+    self.gate = gate
   }
 
-  /// Trains, with every record shown once it is written.
-  func run(report: @escaping (TrainingRecord) -> Void) throws -> Trainer.Ending {
+  /// Trains, with every record and every deed of the gate told once it is written.
+  func run(_ listeners: RunRecorder.Listeners) throws -> Trainer.Ending {
     let base = try base ?? LoadedBase(configuration.base)
     var configuration = configuration
     let task = try configuration.openTask(for: base.model)
@@ -40,13 +44,14 @@ struct TrainingSession {
           + name, remedy: "Put that file back")
     }
     let identity = RunIdentity(configuration, baseID: base.id, createdBy: "spectroscope \(programVersion)")
+    let gate = gate?(RunSetup(identity))
     let recorder: RunRecorder
     var point: ResumePoint?
     if resumes {
       (recorder, point) = try RunRecorder.resuming(
-        out, expected: identity, beginsAgain: beginsAgain, report: report)
+        out, expected: identity, beginsAgain: beginsAgain, gate: gate, listeners: listeners)
     } else {
-      recorder = RunRecorder(path: out, identity: identity, report: report)
+      recorder = RunRecorder(path: out, identity: identity, gate: gate, listeners: listeners)
     }
     let trainer = try Trainer(configuration, base: base.model, task: task, threads: threads, observer: recorder)
     if let point { try trainer.restore(point.state, from: point.snapshot, initial: point.initial) }

@@ -33,9 +33,9 @@ package enum Cause: String, Sendable, Codable, CaseIterable {
 package struct Finding: Equatable, Sendable {
   /// The step it holds from; nil when it concerns the run as a whole.
   package var step: Int?
-  /// Stable, such as `SP105`.
   /// The first record that a mean at `step` is of: what it tells of may have begun there. Not kept in files; a rule tells it again.
   package var earliest: Int?
+  /// Stable, such as `SP105`.
   package var code: String
   /// Stable, in kebab case, such as `alpha-is-zero`.
   package var name: String
@@ -75,4 +75,7 @@ package struct Finding: Equatable, Sendable {
     self.message = message
     self.remedy = remedy
   }
+
+  /// The first step whose weights may be sick. What a record of step N tells is of the weights after N − 1 steps.
+  var firstSickStep: Int? { earliest.map { $0 - 1 } ?? step }
 }

@@ -63,13 +63,8 @@ extension Verdict {
     self.init(
       outcome: alerts.isEmpty ? (gaps.isEmpty ? .healthy : .inconclusive) : .alert, findings: sorted, gaps: gaps,
       cause: Self.cause(of: alerts), onset: onset,
-      lastHealthyCheckpoint: Self.firstSickStep(alerts).flatMap { run.checkpoint(before: $0) },
+      lastHealthyCheckpoint: alerts.compactMap(\.firstSickStep).min().flatMap { run.checkpoint(before: $0) },
       lastCheckpoint: run.checkpoints.last, spread: Spread(of: run, findings: sorted))
-  }
-
-  /// The first step that may be sick. What a record of step N tells is of the weights after N − 1 steps.
-  private static func firstSickStep(_ alerts: [Finding]) -> Int? {
-    alerts.compactMap { alert in alert.earliest.map { $0 - 1 } ?? alert.step }.min()
   }
 
   /// A load mismatch explains everything that comes after it; else the cause of the earliest alert that has one.

@@ -20,6 +20,15 @@ package enum FindingsJSON {
     }
   }
 
+  /// One finding as an object; `path` is the file it is for, in messages.
+  static func value(of finding: Finding, path: String) throws(FileError) -> JSONValue {
+    let text = try text(of: [finding], path: path)
+    guard let value = try? JSONValue(parsing: Array(text.utf8)).array?.first else {
+      throw FileError(.cannotWrite, path: path, "cannot make JSON of a finding")
+    }
+    return value
+  }
+
   /// Reads the text back; `path` and `object` say in messages where it comes from.
   package static func findings(in text: String, path: String, object: String = "") throws(FileError) -> [Finding] {
     let decoder = JSONDecoder()

@@ -8,6 +8,7 @@ import Yams
 ///     version: 1
 ///     accept: {calibration: true, data: false}
 ///     fail-on: alert
+///     training: {action: roll-back, divide-rate-by: 3, at-most: 2}
 ///     rules:
 ///       SP405: {severity: info, reason: "the base is known to move far"}
 ///       kl-velocity: {silence: true, reason: "no reference model"}
@@ -97,7 +98,7 @@ private struct PolicyReader {
   let place: PolicyPlace
 
   func policy(_ root: Node) throws(FileError) -> GatePolicy {
-    let fields = try fields(of: root, "the policy", ["version", "accept", "fail-on", "rules"])
+    let fields = try fields(of: root, "the policy", ["version", "accept", "fail-on", "training", "rules"])
     guard let version = fields["version"] else {
       throw place.error(at: root, "expected a version, found none", "Begin with `version: 1`")
     }
@@ -109,6 +110,7 @@ private struct PolicyReader {
     if let failOn = fields["fail-on"] {
       policy.failsOn = try severity(failOn, "fail-on", of: [.alert, .warning])
     }
+    if let training = fields["training"] { policy.training = try self.training(training) }
     if let rules = fields["rules"] { policy.rules = try self.rules(rules) }
     return policy
   }
@@ -120,6 +122,38 @@ private struct PolicyReader {
       if try bool(value, "accept: \(name)"), let kind = Gap.Kind(rawValue: name) { accepted.insert(kind) }
     }
     return accepted
+  }
+
+  private func training(_ node: Node) throws(FileError) -> TrainingGate.Options {
+    let fields = try fields(of: node, "training", ["action", "divide-rate-by", "at-most"])
+    var options = TrainingGate.Options()
+    if let action = fields["action"] { options.action = try self.action(action) }
+    if let divisor = fields["divide-rate-by"] {
+      let value = try number(divisor, "training: divide-rate-by")
+      guard value > 1 else {
+        throw place.error(at: divisor, "training: divide-rate-by: expected a number above 1, found \(found(divisor))")
+      }
+      guard options.action == .rollBack else {
+        throw place.error(
+          at: divisor,
+          "training: expected divide-rate-by with the action roll-back, found it with \(options.action.rawValue)",
+          "Say `action: roll-back`, or take it out")
+      }
+      options.rateDivisor = value
+    }
+    if let most = fields["at-most"] {
+      guard let count = plain(most).flatMap({ Int($0) }), count >= 1 else {
+        throw place.error(at: most, "training: at-most: expected a whole number of at least 1, found \(found(most))")
+      }
+      options.most = count
+    }
+    return options
+  }
+
+  private func action(_ node: Node) throws(FileError) -> TrainingGate.Options.Action {
+    if let action = plain(node, orQuoted: true).flatMap(TrainingGate.Options.Action.init) { return action }
+    let all = TrainingGate.Options.Action.allCases.map(\.rawValue)
+    throw place.error(at: node, "training: action: expected \(Self.list(all)), found \(found(node))")
   }
 
   private func rules(_ node: Node) throws(FileError) -> [String: GatePolicy.Rule] {

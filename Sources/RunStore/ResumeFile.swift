@@ -4,7 +4,8 @@ import Weights
 
 /// What a run needs to go on from a checkpoint.
 ///
-///     /              format, format_version, step, optimizer_steps, previous_kl, steps_without_reward, sha256 of the datasets
+///     /              format, format_version, step, optimizer_steps, previous_kl, steps_without_reward,
+///                    rate_factor and interventions where there was one, sha256 of the datasets
 ///     /first         float32, AdamW's m of every parameter
 ///     /second        float32, its v
 ///     /importance    float32, AdaLoRA's Ī; and /uncertainty, its Ū
@@ -22,6 +23,10 @@ enum ResumeFile {
       try root.setAttribute("optimizer_steps", state.optimizer.stepCount)
       if let kl = state.previousKL { try root.setAttribute("previous_kl", kl) }
       try root.setAttribute("steps_without_reward", state.stepsWithoutReward)
+      if state.interventions > 0 {
+        try root.setAttribute("rate_factor", state.rateFactor)
+        try root.setAttribute("interventions", state.interventions)
+      }
       try root.setAttribute("sha256", sha256(of: state))
       for (name, values) in datasets(of: state) { try root.write(values, shape: [values.count], named: name) }
     }
@@ -40,7 +45,8 @@ enum ResumeFile {
       optimizer: .init(
         first: try root.dataset("first").read(), second: try root.dataset("second").read(), stepCount: count),
       previousKL: try root.number("previous_kl"),
-      stepsWithoutReward: try root.number("steps_without_reward") ?? 0)
+      stepsWithoutReward: try root.number("steps_without_reward") ?? 0,
+      rateFactor: try root.number("rate_factor") ?? 1, interventions: try root.number("interventions") ?? 0)
     if try root.members().contains("importance") {
       state.allocator = .init(
         importance: try root.dataset("importance").read(), uncertainty: try root.dataset("uncertainty").read(),
@@ -62,10 +68,10 @@ enum ResumeFile {
   private static func sha256(of state: TrainingState) -> String {
     var digest = SHA256()
     for (_, values) in datasets(of: state) { digest.update(values) }
-    digest.update(
-      [UInt8](
-        "\(state.step) \(state.optimizer.stepCount) \(state.previousKL.map { "\($0)" } ?? "-") \(state.stepsWithoutReward)"
-          .utf8))
+    var text =
+      "\(state.step) \(state.optimizer.stepCount) \(state.previousKL.map { "\($0)" } ?? "-") \(state.stepsWithoutReward)"
+    if state.interventions > 0 { text += " \(state.rateFactor) \(state.interventions)" }
+    digest.update([UInt8](text.utf8))
     return digest.hexadecimal
   }
 }

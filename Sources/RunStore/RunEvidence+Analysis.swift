@@ -1,5 +1,7 @@
 import Diagnosis
 import OrderedCollections
+import Training
+import Weights
 
 extension RunEvidence {
   /// What rules see of an analysed run.
@@ -16,16 +18,29 @@ extension RunEvidence {
 extension Timeline {
   /// What training recorded.
   package init(_ records: TrainingRecords) {
+    self.init(records.records.map(Record.init))
+  }
+}
+
+extension Timeline.Record {
+  /// What one step recorded.
+  package init(_ record: TrainingRecords.Record) {
+    let values = record.values.compactMap { name, value in value.map { (name, $0) } }
+    let modules = record.series.map { column, numbers in
+      (column, Dictionary(uniqueKeysWithValues: numbers.compactMap { name, value in value.map { (name, $0) } }))
+    }
     self.init(
-      records.records.map { record in
-        let values = record.values.compactMap { name, value in value.map { (name, $0) } }
-        let modules = record.series.map { column, numbers in
-          (column, Dictionary(uniqueKeysWithValues: numbers.compactMap { name, value in value.map { (name, $0) } }))
-        }
-        return Record(
-          step: record.step, values: Dictionary(uniqueKeysWithValues: values), nonFinite: record.nonFinite,
-          modules: Dictionary(uniqueKeysWithValues: modules))
-      })
+      step: record.step, values: Dictionary(uniqueKeysWithValues: values), nonFinite: record.nonFinite,
+      modules: Dictionary(uniqueKeysWithValues: modules))
+  }
+
+  /// The same while training goes on.
+  init(_ record: TrainingRecord, path: String) throws(FileError) {
+    do throws(RecordError) {
+      self.init(try TrainingRecords.Record(json: record.json))
+    } catch {
+      throw FileError(.cannotWrite, path: path, error.problem)
+    }
   }
 }
 

@@ -7,6 +7,7 @@ import Weights
 ///     checkpoints/00000100.h5  the adapter at a step: see `RunCheckpoint`
 ///     resume/00000100.h5       what going on from a step needs: see `ResumeFile`; the last two
 ///     training.jsonl           one line a step, appended live: see `TrainingRecords`
+///     interventions.jsonl      what the gate did about the run's own alarms, one line each: see `Intervention`
 ///     training.h5              the same as datasets, as it was at the last checkpoint: see `TrainingFile`
 ///     analysis.h5              see `AnalysisFile`
 ///     findings.json            the findings and the verdict, as `diagnose --json` prints them
@@ -15,6 +16,7 @@ package enum RunLayout {
   package static let checkpoints = "checkpoints"
   package static let resume = "resume"
   package static let records = "training.jsonl"
+  package static let interventions = "interventions.jsonl"
   package static let training = "training.h5"
   package static let analysis = "analysis.h5"
   package static let findings = "findings.json"

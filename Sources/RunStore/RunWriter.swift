@@ -45,16 +45,18 @@ package final class RunWriter: Sendable {
   /// Goes on with a run that has begun: makes its index again, and cuts a torn last line off its records.
   ///
   /// - Parameter step: where it goes on, if not at its end; what was recorded later is taken out.
+  /// - Parameter interventions: how many had happened there; later ones are taken out as well.
   /// - Throws: `FileError` where there is no run that can be read, another process writes it, or its folder cannot be written to.
-  package init(continuing path: String, behind step: Int? = nil) throws(FileError) {
+  package init(continuing path: String, behind step: Int? = nil, interventions: Int = 0) throws(FileError) {
     let folder = try RunFolder(path: path)
     let log = try AppendedFile(path: folder.path + "/" + RunLayout.records)
     try log.lock(run: folder.path)
     Self.removeLeftovers(in: folder.path)
     try log.cutTornLine()
     if let step {
-      try log.cut { TrainingRecords.step(ofLine: $0).map { $0 <= step } ?? false }
+      try Self.cut(log, behind: step)
       try Self.removeCheckpoints(behind: step, of: folder)
+      try Intervention.keep(interventions, in: folder.path)
     }
     let records = try folder.records()
     self.path = folder.path
@@ -96,16 +98,44 @@ package final class RunWriter: Sendable {
     }
   }
 
+  /// The lines of the records behind a step.
+  func lines(behind step: Int) throws(FileError) -> [JSONValue] {
+    let file = try PositionedFile(path: path + "/" + RunLayout.records)
+    let lines = try file.read(file.size, at: 0).split(separator: UInt8(ascii: "\n"))
+    return lines.compactMap { try? JSONValue(parsing: Array($0)) }.filter { $0["step"]?.int.map { $0 > step } ?? false }
+  }
+
+  /// Goes back to a checkpoint of this run: what was recorded and written behind it is taken out, and going on begins with `training`.
+  ///
+  /// A kill between these steps leaves a run that goes on before them, and comes to them again.
+  ///
+  /// - Throws: `.cannotCreate` or `.cannotWrite`.
+  func goBack(to training: TrainingState) throws(FileError) {
+    try state.withLock { (state) throws(FileError) in
+      try ResumeFile.write(training, to: path + "/" + RunLayout.resumeFile(training.step))
+      try Self.cut(state.log, behind: training.step)
+      let folder = try RunFolder(path: path)
+      try Self.removeCheckpoints(behind: training.step, of: folder)
+      state.records = try folder.records()
+      try RunIndex.write(identity, initial: initial, in: path)
+    }
+  }
+
+  private static func cut(_ log: borrowing AppendedFile, behind step: Int) throws(FileError) {
+    try log.cut { TrainingRecords.step(ofLine: $0).map { $0 <= step } ?? false }
+  }
+
   private static func removeCheckpoints(behind step: Int, of folder: RunFolder) throws(FileError) {
     let late = folder.steps.filter { $0 > max(step, 0) }.map(RunLayout.checkpoint)
     let states = try RunLayout.resumeSteps(in: folder.path).filter { $0 > step }.map(RunLayout.resumeFile)
     for name in late + states { unlink(folder.path + "/" + name) }
   }
 
-  /// Writes what going on from the next checkpoint needs; that of the checkpoint before stays, older ones go.
+  /// Writes what going on from the next checkpoint needs; older ones go, but for those of the checkpoints before it and of step 0.
   ///
+  /// - Parameter count: how many stay, this one among them.
   /// - Throws: `.cannotCreate` or `.cannotWrite`.
-  package func write(_ training: TrainingState) throws(FileError) {
+  package func write(_ training: TrainingState, keeping count: Int = 2) throws(FileError) {
     try state.withLock { (_) throws(FileError) in
       let folder = path + "/" + RunLayout.resume
       do {
@@ -114,8 +144,8 @@ package final class RunWriter: Sendable {
         throw FileError(.cannotCreate, path: folder, "the folder cannot be made", remedy: "Check its permissions")
       }
       try ResumeFile.write(training, to: path + "/" + RunLayout.resumeFile(training.step))
-      let older = try RunLayout.resumeSteps(in: path).filter { $0 < training.step }
-      for step in older.dropLast() { unlink(path + "/" + RunLayout.resumeFile(step)) }
+      let older = try RunLayout.resumeSteps(in: path).filter { $0 > 0 && $0 < training.step }
+      for step in older.dropLast(count - 1) { unlink(path + "/" + RunLayout.resumeFile(step)) }
     }
   }
 

@@ -98,6 +98,39 @@ import Weights
     #expect(Set(tables[0].map { $0["delta"]! }).isSuperset(of: ["init", "init.magnitude", "init.direction"]))
   }
 
+  /// A run whose first step is far too large, under its own gate: how it ends, and what is said.
+  @Test func aGatedRunStopsWithItsAlarm() throws {
+    let out = folder.path("run")
+    let result = try train("--method", "pissa", "--learning-rate", "0.02", "--steps", "12", "--gate", out: out)
+    #expect(result.status == 1 && result.stdout == "")
+    #expect(
+      result.stderr.hasPrefix("the gate stopped behind step 1. SP201 update-velocity: a step moves the weights by"))
+    #expect(result.stderr.split(separator: "\n").count == 1)
+    #expect(try records(out).map { $0["step"]?.int } == [0, 1])
+  }
+
+  @Test func aGatedRunGoesBackAndOn() throws {
+    let (out, policy) = (folder.path("run"), folder.path("policy.yaml"))
+    try "version: 1\ntraining: {action: roll-back, divide-rate-by: 100}\n".write(
+      toFile: policy, atomically: true, encoding: .utf8)
+    let result = try train(
+      "--method", "pissa", "--learning-rate", "0.02", "--steps", "6", "--gate", policy, out: out)
+    #expect(result.status == 0)
+    let lines = result.stderr.split(separator: "\n")
+    #expect(lines.count == 2 && lines.last == "wrote \(out)")
+    #expect(
+      lines[0].hasPrefix(
+        "the gate went back from step 1 to 0, and on at the learning rate 2.00e-04. SP201 update-velocity"))
+    #expect(try records(out).compactMap { $0["learning_rate"]?.double } == Array(repeating: 2e-4, count: 6))
+  }
+
+  @Test func aGateWithoutAPolicyFileIsRefused() throws {
+    let result = try train("--gate", folder.path("none.yaml"), out: folder.path("run"))
+    #expect(
+      result.status == 66 && result.stderr == "Error: \(folder.path("none.yaml")): no such file. Check the path\n")
+    #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
+  }
+
   @Test func supervisedLearningLowersTheLoss() throws {
     let out = folder.path("run")
     let result = try train(

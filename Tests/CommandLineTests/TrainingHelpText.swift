@@ -187,6 +187,12 @@ enum TrainingHelpText {
     interrupted or killed goes on with --resume from its last checkpoint, and ends
     as if it never had been.
 
+    With --gate the verdict is asked for after every update, before the next
+    completions are drawn. Where it fails, the run stops with exit code 1; or, as
+    the policy says, the update is refused, or the run goes back to its last
+    healthy checkpoint and on at a lower learning rate. What was done, and what was
+    undone, is kept in interventions.jsonl of the run folder.
+
     USAGE: \(trainUsage)
 
     \(method)
@@ -208,6 +214,9 @@ enum TrainingHelpText {
                               the one that is a part of this program).
       --threads <n>           How many threads to work with (default: the number of
                               cores). Results do not depend on it.
+      --gate [<file>]         Watch the run, and act as a policy says, a YAML file
+                              (without one: stop at an alert). To be given again
+                              with --resume.
       --quiet                 Print no progress and no notes.
       --version               Show the version.
       -h, --help              Show help information.

@@ -16,6 +16,7 @@ import Weights
         calibration: true
         data: false
       fail-on: warning
+      training: {action: roll-back, divide-rate-by: 3, at-most: 2}
       rules:
         SP405: {severity: info, reason: "the base is known to move far"}
         KL-Velocity: {silence: true, reason: no reference model}
@@ -23,13 +24,15 @@ import Weights
         SP402: {at-least: 0.3}
         SP109: {severity: alert}
       """)
+    var training = TrainingGate.Options()
+    (training.action, training.rateDivisor, training.most) = (.rollBack, 3, 2)
     let expected = GatePolicy(
       accepted: [.calibration], failsOn: .warning,
       rules: [
         "SP405": .init(severity: .info, reason: "the base is known to move far"),
         "SP404": .init(isSilenced: true, reason: "no reference model"), "SP201": .init(isFatal: true),
         "SP402": .init(leastEffect: 0.3), "SP109": .init(severity: .alert),
-      ])
+      ], training: training)
     #expect(found == expected)
     #expect(try policy("version: 1") == GatePolicy())
     #expect(try policy("{\"version\": 1, \"fail-on\": \"alert\"}") == GatePolicy())
@@ -43,7 +46,7 @@ import Weights
     ("version: \"1\"", "line 1: version: expected 1, found \"1\""),
     (
       "version: 1\nruels: {}",
-      "line 2: the policy: expected version, accept, fail-on or rules, found \"ruels\". Correct the key, or take it out"
+      "line 2: the policy: expected version, accept, fail-on, training or rules, found \"ruels\". Correct the key, or take it out"
     ),
     ("version: 1\naccept: true", "line 2: accept: expected keys with values, found \"true\""),
     (
@@ -53,6 +56,26 @@ import Weights
     ("version: 1\naccept: {data: \"true\"}", "line 2: accept: data: expected true or false, found \"true\""),
     ("version: 1\naccept: {data: yes}", "line 2: accept: data: expected true or false, found \"yes\""),
     ("version: 1\nfail-on: info", "line 2: fail-on: expected alert or warning, found \"info\""),
+    (
+      "version: 1\ntraining: {action: pause}",
+      "line 2: training: action: expected stop, refuse or roll-back, found \"pause\""
+    ),
+    (
+      "version: 1\ntraining: {action: roll-back, divide-rate-by: 1}",
+      "line 2: training: divide-rate-by: expected a number above 1, found \"1\""
+    ),
+    (
+      "version: 1\ntraining: {divide-rate-by: 3}",
+      "line 2: training: expected divide-rate-by with the action roll-back, found it with stop. Say `action: roll-back`, or take it out"
+    ),
+    (
+      "version: 1\ntraining: {action: refuse, at-most: 0}",
+      "line 2: training: at-most: expected a whole number of at least 1, found \"0\""
+    ),
+    (
+      "version: 1\ntraining: {rate: 3}",
+      "line 2: training: expected action, divide-rate-by or at-most, found \"rate\". Correct the key, or take it out"
+    ),
     ("version: 1\nrules: [SP201]", "line 2: rules: expected keys with values, found a list"),
     ("version: 1\nrules: {SP201: fatal}", "line 2: rules: SP201: expected keys with values, found \"fatal\""),
     (

@@ -44,13 +44,13 @@ import Weights
       if eventsLeft < 0 { throw FileError(.cannotWrite, path: "death", "dead") }
     }
 
-    func didStart(_ start: AdapterSnapshot) throws(FileError) {
+    func didStart(_ start: AdapterSnapshot, state: TrainingState) throws(FileError) {
       try live()
-      try recorder.didStart(start)
+      try recorder.didStart(start, state: state)
     }
-    func didUpdate(step: Int, velocity: UpdateVelocity) throws(FileError) -> TrainingDirective {
+    func didUpdate(_ record: TrainingRecord, velocity: UpdateVelocity?) throws(FileError) -> TrainingDirective {
       try live()
-      return try recorder.didUpdate(step: step, velocity: velocity)
+      return try recorder.didUpdate(record, velocity: velocity)
     }
     func didFinish(_ record: TrainingRecord) throws(FileError) {
       try live()

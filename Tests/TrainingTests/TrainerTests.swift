@@ -18,14 +18,14 @@ import Weights
     var snapshots: [AdapterSnapshot] = []
     var stopAt: Int?
 
-    func didStart(_ start: AdapterSnapshot) throws(FileError) {
+    func didStart(_ start: AdapterSnapshot, state: TrainingState) throws(FileError) {
       self.start = start
       events.append("start")
     }
-    func didUpdate(step: Int, velocity: UpdateVelocity) throws(FileError) -> TrainingDirective {
-      velocities.append(velocity)
-      events.append("update \(step)")
-      return step == stopAt ? .stop : .goOn
+    func didUpdate(_ record: TrainingRecord, velocity: UpdateVelocity?) throws(FileError) -> TrainingDirective {
+      if let velocity { velocities.append(velocity) }
+      events.append("update \(record.step)")
+      return record.step == stopAt ? .stop : .goOn
     }
     func didFinish(_ record: TrainingRecord) throws(FileError) {
       records.append(record)

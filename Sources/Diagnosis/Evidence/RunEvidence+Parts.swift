@@ -37,20 +37,23 @@ extension RunEvidence {
     RunEvidence(rows: [], reading: reading, timeline: timeline, setup: setup, baseNorms: baseNorms)
   }
 
-  private static let columnsOfWeights: Set<String> = [
+  fileprivate static let columnsOfWeights: Set<String> = [
     "update_velocity", "shift_velocity", "update_stride", "shift_stride", "step_norm", "update_velocity_by_module",
     "shift_velocity_by_module",
   ]
 }
 
 extension Timeline {
-  fileprivate func keeping(_ isKept: (String) -> Bool) -> Timeline {
-    Timeline(
-      records.map { record in
-        Record(
-          step: record.step, values: record.values.filter { isKept($0.key) },
-          nonFinite: record.nonFinite.filter(isKept),
-          modules: record.modules.filter { isKept($0.key) })
-      })
+  fileprivate func keeping(_ isKept: (String) -> Bool) -> Timeline { Timeline(records.map { $0.keeping(isKept) }) }
+}
+
+extension Timeline.Record {
+  /// Without what it tells of the step's update.
+  var withoutUpdate: Timeline.Record { keeping { !RunEvidence.columnsOfWeights.contains($0) } }
+
+  fileprivate func keeping(_ isKept: (String) -> Bool) -> Timeline.Record {
+    Timeline.Record(
+      step: step, values: values.filter { isKept($0.key) }, nonFinite: nonFinite.filter(isKept),
+      modules: modules.filter { isKept($0.key) })
   }
 }

@@ -31,10 +31,16 @@ package struct GatePolicy: Equatable, Sendable {
   package var failsOn: Severity
   /// By code.
   package var rules: [String: Rule]
+  /// What a training run does about a failure of its own.
+  package var training: TrainingGate.Options
 
-  package init(accepted: Set<Gap.Kind> = [], failsOn: Severity = .alert, rules: [String: Rule] = [:]) {
+  package init(
+    accepted: Set<Gap.Kind> = [], failsOn: Severity = .alert, rules: [String: Rule] = [:],
+    training: TrainingGate.Options = TrainingGate.Options()
+  ) {
     self.accepted = accepted
     self.failsOn = failsOn
     self.rules = rules
+    self.training = training
   }
 }

@@ -44,9 +44,13 @@ package struct GateResult: Sendable {
   /// Which rules had nothing to judge by.
   package let coverage: RuleCoverage
 
+  package var exitCode: Int32 { outcome.exitCode }
+}
+
+extension Verdict.Outcome {
   /// 0 healthy, 1 alert, 2 inconclusive.
   package var exitCode: Int32 {
-    switch outcome {
+    switch self {
     case .healthy: 0
     case .alert: 1
     case .inconclusive: 2

@@ -20,6 +20,8 @@ package final class Trainer {
   private var velocityMeter: VelocityMeter<Float>
   private var previousKL: Double?
   private var patience: RewardPatience
+  private var rateFactor = 1.0
+  private var interventions = 0
   /// The steps done before this process, nil where it begins the run.
   private var restoredStep: Int?
 
@@ -101,11 +103,27 @@ extension Trainer {
   package func run(shouldStop: () -> Bool = { false }) throws -> Ending {
     if restoredStep == nil { try begin() }
     if let restoredStep, patience.isOver { return .withoutReward(step: restoredStep) }
-    for step in stride(from: (restoredStep ?? 0) + 1, through: configuration.steps, by: 1) {
+    var step = restoredStep ?? 0
+    while step < configuration.steps {
+      step += 1
       let began = Date()
       var record = TrainingRecord(step: step)
-      record["learning_rate"] = configuration.learningRate(at: step)
-      let directive = try train(step, &record)
+      record["learning_rate"] = learningRate(at: step)
+      let before = Position(self)
+      try train(step, &record)
+      let velocity = try measuredVelocity()
+      let directive = try observer.didUpdate(record.describing(velocity), velocity: velocity)
+      switch directive {
+      case .goOn, .stop: record = record.describing(velocity)
+      case .refuse:
+        takeBack(to: before)
+        record["refused"] = 1
+      case .rollBack(let state, let snapshot):
+        try load(state, snapshot)
+        velocityMeter.restart(model)
+        step = state.step
+        continue
+      }
       let isOver = patience.isOver(reward: record["reward"])
       let isLast = step == configuration.steps || directive == .stop || isOver || shouldStop()
       let isCheckpoint = isLast || step % configuration.checkpointEvery == 0
@@ -126,7 +144,7 @@ extension Trainer {
   }
 
   private func begin() throws {
-    try observer.didStart(model.adapters.snapshot(step: 0))
+    try observer.didStart(model.adapters.snapshot(step: 0), state: state(after: 0))
     var first = TrainingRecord(step: 0)
     try evaluate(&first)
     try observer.didFinish(first)
@@ -135,10 +153,12 @@ extension Trainer {
   private func state(after step: Int) -> TrainingState {
     TrainingState(
       step: step, optimizer: optimizer.state, allocator: allocator?.state, previousKL: previousKL,
-      stepsWithoutReward: patience.count)
+      stepsWithoutReward: patience.count, rateFactor: rateFactor, interventions: interventions)
   }
 
-  /// Goes back to a checkpoint of this run; `run` then goes on behind it.
+  private func learningRate(at step: Int) -> Double { configuration.learningRate(at: step) * rateFactor }
+
+  /// Goes on with an earlier process's run from one of its checkpoints: `run` then begins behind it.
   ///
   /// - Parameter initial: the run's adapter at step 0.
   /// - Throws: `TrainingError` where they do not fit the configuration, or where this machine computes another start.
@@ -149,6 +169,13 @@ extension Trainer {
     if let path = initial.modules.keys.first(where: { initial.modules[$0] != start.modules[$0] }) {
       throw .otherStart(module: path)
     }
+    try load(state, snapshot)
+    restoredStep = state.step
+    velocityMeter.restart(model)
+  }
+
+  /// Takes the adapter and the state of a checkpoint.
+  private func load(_ state: TrainingState, _ snapshot: AdapterSnapshot) throws(TrainingError) {
     let count = model.adapters.parameters.count
     let counts =
       [state.optimizer.first.count, state.optimizer.second.count]
@@ -164,9 +191,29 @@ extension Trainer {
     if let kept = state.allocator { allocator?.state = kept }
     previousKL = state.previousKL
     patience.count = state.stepsWithoutReward
-    restoredStep = state.step
+    (rateFactor, interventions) = (state.rateFactor, state.interventions)
     model.refresh()
-    velocityMeter.restart(model)
+  }
+
+  /// Where an update began, to which it can be taken back.
+  private struct Position {
+    let parameters: [Float]
+    let optimizer: AdamW<Float>.State
+    let allocator: RankAllocator<Float>.State?
+
+    init(_ trainer: Trainer) {
+      parameters = trainer.model.adapters.parameters
+      (optimizer, allocator) = (trainer.optimizer.state, trainer.allocator?.state)
+    }
+  }
+
+  private func takeBack(to position: Position) {
+    model.adapters.parameters = position.parameters
+    optimizer.state = position.optimizer
+    if let state = position.allocator { allocator?.state = state }
+    interventions += 1
+    model.refresh()
+    velocityMeter.forget(model.adapters)
   }
 
   private func evaluate(_ record: inout TrainingRecord) throws(TrainingError) {
@@ -178,25 +225,16 @@ extension Trainer {
     }
   }
 
-  private func train(_ step: Int, _ record: inout TrainingRecord) throws -> TrainingDirective {
+  private func train(_ step: Int, _ record: inout TrainingRecord) throws(TrainingError) {
     switch configuration.objective {
     case .grpo, .dapo, .drGRPO: try reinforce(step, &record)
     case .sft: try imitate(step, &record)
     }
-    guard configuration.telemetry.measuresVelocity else { return .goOn }
-    let velocity = try velocityMeter.measure(model.adapters)
-    record["step_norm"] = velocity.norm
-    record["update_velocity"] = velocity.relativeNorm
-    record["shift_velocity"] = velocity.relativeShift
-    record["update_stride"] = velocity.stride
-    record["shift_stride"] = velocity.shiftStride
-    for module in velocity.modules {
-      record.moduleColumns["update_velocity_by_module", default: [:]][module.path] = module.norm / module.baseNorm
-      if let shift = module.shift {
-        record.moduleColumns["shift_velocity_by_module", default: [:]][module.path] = shift / module.baseNorm
-      }
-    }
-    return try observer.didUpdate(step: step, velocity: velocity)
+  }
+
+  /// How far the weights have moved since the last call; nil where that is not to be measured.
+  private func measuredVelocity() throws -> UpdateVelocity? {
+    configuration.telemetry.measuresVelocity ? try velocityMeter.measure(model.adapters) : nil
   }
 
   /// Clips the gradient and moves the adapters against it; a gradient that is not finite moves nothing. Returns its norm.
@@ -216,7 +254,7 @@ extension Trainer {
     } catch {
       throw .step(configuration.method, "\(error)")
     }
-    optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: configuration.learningRate(at: step))
+    optimizer.step(&model.adapters.parameters, gradient: gradient, learningRate: learningRate(at: step))
     allocate(step, update, gradient: clipped)
     model.refresh()
     return norm

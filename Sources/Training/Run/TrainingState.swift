@@ -12,15 +12,20 @@ package struct TrainingState: Equatable, Sendable {
   package var previousKL: Double?
   /// The last steps in a row that had no reward.
   package var stepsWithoutReward: Int
+  /// What the configured learning rate is multiplied by.
+  package var rateFactor: Double
+  /// How often an observer has taken something back.
+  package var interventions: Int
 
   package init(
     step: Int, optimizer: AdamW<Float>.State, allocator: RankAllocator<Float>.State? = nil, previousKL: Double? = nil,
-    stepsWithoutReward: Int = 0
+    stepsWithoutReward: Int = 0, rateFactor: Double = 1, interventions: Int = 0
   ) {
     self.step = step
     self.optimizer = optimizer
     self.allocator = allocator
     self.previousKL = previousKL
     self.stepsWithoutReward = stepsWithoutReward
+    (self.rateFactor, self.interventions) = (rateFactor, interventions)
   }
 }

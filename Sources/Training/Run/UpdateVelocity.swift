@@ -1,5 +1,6 @@
 import Adapters
 import LinearAlgebra
+import OrderedCollections
 
 /// How far one update moved the weights, δW = W_eff(after) − W_eff(before).
 package struct UpdateVelocity: Equatable, Sendable {
@@ -61,6 +62,9 @@ struct VelocityMeter<S: TransformerScalar> {
     before = model.adapters.parameters
     refreshFrames(model)
   }
+
+  /// Measures from the parameters as they are now, which are those of the last measurement's beginning.
+  mutating func forget(_ adapters: AdapterSet<S>) { before = adapters.parameters }
 
   /// Takes the frames anew from the weights as they are now.
   mutating func refreshFrames(_ model: AdaptedModel<S>) {
@@ -127,5 +131,25 @@ extension ModuleUpdate.Content {
     case .factored(let product): product.frobeniusNorm()
     case .dense(let difference, _): try difference.frobeniusNorm()
     }
+  }
+}
+
+extension TrainingRecord {
+  /// The record with the velocity of the step's update.
+  func describing(_ velocity: UpdateVelocity?) -> TrainingRecord {
+    guard let velocity else { return self }
+    var record = self
+    record["step_norm"] = velocity.norm
+    record["update_velocity"] = velocity.relativeNorm
+    record["shift_velocity"] = velocity.relativeShift
+    record["update_stride"] = velocity.stride
+    record["shift_stride"] = velocity.shiftStride
+    for module in velocity.modules {
+      record.moduleColumns["update_velocity_by_module", default: [:]][module.path] = module.norm / module.baseNorm
+      if let shift = module.shift {
+        record.moduleColumns["shift_velocity_by_module", default: [:]][module.path] = shift / module.baseNorm
+      }
+    }
+    return record
   }
 }
