@@ -8,16 +8,20 @@ package struct AssessmentPage: Sendable {
   private let test: [CorpusRow]
   /// Those that no earlier version was scored on.
   private let fresh: [CorpusRow]
+  private let gated: [GatedRun]
   private let version: Int
   /// Steps from one checkpoint to the next.
   private let spacings: [Int]
 
   /// - Parameter earlier: the tables of earlier versions of the detectors.
-  package init(calibration: CorpusTable, test: CorpusTable, earlier: [CorpusTable], version: Int, spacings: [Int]) {
+  package init(
+    calibration: CorpusTable, test: CorpusTable, earlier: [CorpusTable], gated: [GatedRun], version: Int,
+    spacings: [Int]
+  ) {
     (self.calibration, self.test) = (calibration.rows, test.rows)
     let seen = Set(earlier.flatMap(\.rows).map(\.run))
     fresh = test.rows.filter { !seen.contains($0.run) }
-    (self.version, self.spacings) = (version, spacings)
+    (self.gated, self.version, self.spacings) = (gated, version, spacings)
   }
 
   private var watches: [Replay.Watch] { [.inProcess] + spacings.map(Replay.Watch.files) }
@@ -32,6 +36,7 @@ package struct AssessmentPage: Sendable {
     [
       "corpus": corpus, "targets": targets, "verdict": verdicts, "signals": baselines, "rules": rules, "areas": areas,
       "p-values": pValues, "causes": causes, "remedies": remedies,
+      "gates": gates,
     ]
   }
 
@@ -193,7 +198,7 @@ extension AssessmentPage {
       ("strides, every step", { row in row.signals[Signal.strideExcess.rawValue].flatMap { strides?.pValue($0) } }),
       ("KL velocity", { Self.p($0, .klIncrement, .klVelocity) }),
       ("KL level", { Self.p($0, .klLevel, .klLevel) }),
-      ("entropy rise", { Self.p($0, .entropyRise, .entropyRise) }),
+      ("fall of the reward", { Self.p($0, .rewardFall, .rewardFall) }),
     ]
     let rows = sources.flatMap { name, p in
       [0.1, 0.01].map { level -> [String] in
@@ -238,6 +243,45 @@ extension AssessmentPage {
   }
 }
 
+// MARK: - Gates
+
+extension AssessmentPage {
+  private typealias Ending = (accuracy: Double, label: RunLabel, interventions: Int)
+
+  private var gates: String {
+    let names = Dictionary(uniqueKeysWithValues: test.map { ($0.run, $0) })
+    func endings(_ rollback: Rollback, _ label: RunLabel) -> [Ending] {
+      gated.filter { $0.rollback == rollback && names[$0.run]?.label == label }
+        .map { ($0.accuracy, $0.label, $0.interventions) }
+    }
+    func ungated(_ rows: [CorpusRow]) -> [Ending] { rows.map { ($0.course.end, $0.label, 0) } }
+    return Self.table(
+      [
+        "gate", "collapsed runs: accuracy at the end", "clean", "damaged", "collapsed", "unlearned",
+        "clean runs: acted on", "accuracy at the end", "clean",
+      ],
+      [Self.gateRow("none", ungated(collapsed), ungated(healthy))]
+        + Rollback.allCases.map { Self.gateRow($0.rawValue, endings($0, .collapsed), endings($0, .clean)) })
+  }
+
+  private static func gateRow(_ name: String, _ collapsed: [Ending], _ clean: [Ending]) -> [String] {
+    func count(_ endings: [Ending], _ label: RunLabel) -> String {
+      "\(endings.count { $0.label == label }) of \(endings.count)"
+    }
+    return [name, mean(collapsed)] + [RunLabel.clean, .damaged, .collapsed, .unlearned].map { count(collapsed, $0) }
+      + [text(Proportion(clean.count { $0.interventions > 0 }, of: clean.count)), mean(clean), count(clean, .clean)]
+  }
+
+  /// With the standard error of runs.
+  private static func mean(_ endings: [Ending]) -> String {
+    let values = endings.map(\.accuracy)
+    guard values.count > 1 else { return "–" }
+    let mean = values.reduce(0, +) / Double(values.count)
+    let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)
+    return String(format: "%.3f ± %.3f", mean, (variance / Double(values.count)).squareRoot())
+  }
+}
+
 // MARK: - Targets
 
 extension AssessmentPage {
@@ -265,7 +309,14 @@ extension AssessmentPage {
         row(
           "median lead of 4 steps where the onset is 4 or later", process.medianLead.map(\.brief) ?? "–",
           newProcess.medianLead.map(\.brief) ?? "–", (process.medianLead ?? 0) >= 4),
-      ] + [leadOverRewardDrop, weightsAlone, nearThreshold].map { row($0.target, $0.found, "", $0.isReached) })
+      ] + comparisons.map { row($0.target, $0.found, "", $0.isReached) })
+  }
+
+  private var comparisons: [Outcome] {
+    [leadOverRewardDrop]
+      + [(collapsed, "collapsed"), (slow, "collapsed with an onset of 4 or later")].flatMap { positives, name in
+        [weightsAlone(positives, name), nearThreshold(positives, name)]
+      }
   }
 
   private typealias Outcome = (target: String, found: String, isReached: Bool)
@@ -285,23 +336,22 @@ extension AssessmentPage {
     )
   }
 
-  private var weightsAlone: Outcome {
-    let areas = Signal.behaviour.map { ($0, Self.roc($0, slow, healthy).area ?? 0) }
+  private func weightsAlone(_ positives: [CorpusRow], _ name: String) -> Outcome {
+    let areas = Signal.behaviour.map { ($0, Self.roc($0, positives, healthy).area ?? 0) }
     let best = areas.max { $0.1 < $1.1 }!
-    let weights = Self.roc(.strideExcess, slow, healthy).area ?? 0
+    let weights = Self.roc(.strideExcess, positives, healthy).area ?? 0
     return (
-      "weights alone within 0.02 of the best behavioural signal's area, onset ≥ 4 against clean",
+      "weights alone within 0.02 of the best behavioural signal's area, \(name) against clean",
       String(format: "%.3f against %.3f of ", weights, best.1) + best.0.rawValue, weights >= best.1 - 0.02
     )
   }
 
-  private var nearThreshold: Outcome {
-    let singles = Signal.allCases.map { ($0, Self.roc($0, slow, damaged)) }
+  private func nearThreshold(_ positives: [CorpusRow], _ name: String) -> Outcome {
+    let singles = Signal.allCases.map { ($0, Self.roc($0, positives, damaged)) }
     let best = singles.max { ($0.1.area ?? 0) < ($1.1.area ?? 0) }!
-    let excess = Self.jointROC(slow, damaged).excess(over: best.1)
+    let excess = Self.jointROC(positives, damaged).excess(over: best.1)
     return (
-      "near the threshold, \(slow.count) collapses with an onset of 4 or later against \(damaged.count) damaged runs: joint 5 points above the best "
-        + "single signal",
+      "near the threshold, \(positives.count) \(name) against \(damaged.count) damaged: joint 5 points above the best single signal",
       excess.map {
         String(
           format: "%+.1f points (%+.1f to %+.1f) over ", 100 * $0.difference, 100 * $0.interval.lowerBound,

@@ -9,7 +9,7 @@ import Weights
 struct Corpus: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Makes labelled runs, takes the detectors' bounds from one half, and counts their errors on the other.",
-    subcommands: [CorpusMake.self, CorpusCalibrate.self, CorpusScore.self, CorpusPage.self])
+    subcommands: [CorpusMake.self, CorpusCalibrate.self, CorpusScore.self, CorpusGate.self, CorpusPage.self])
 }
 
 /// `spectroscope corpus make`.

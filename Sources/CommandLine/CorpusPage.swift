@@ -21,7 +21,8 @@ struct CorpusPage: ParsableCommand {
       calibration: try CorpusTable(reading: folder + "/calibration.csv"),
       test: try CorpusTable(reading: CorpusScore.table(in: folder, version: version)),
       earlier: try (1..<version).map { CorpusScore.table(in: folder, version: $0) }
-        .filter(FileManager.default.fileExists(atPath:)).map(CorpusTable.init(reading:)), version: version,
+        .filter(FileManager.default.fileExists(atPath:)).map(CorpusTable.init(reading:)),
+      gated: try gatedRuns(version), version: version,
       spacings: CorpusMeasurement.spacings)
     let path = folder + "/README.md"
     let file = try PositionedFile(path: path)
@@ -33,5 +34,11 @@ struct CorpusPage: ParsableCommand {
     }
     try PendingFile.write(renewed, to: path)
     try PendingFile.write(page.figure.svg, to: folder + "/roc.svg")
+  }
+
+  /// None as long as nothing was trained under a gate.
+  private func gatedRuns(_ version: Int) throws -> [GatedRun] {
+    let path = CorpusGate.table(in: folder, version: version)
+    return FileManager.default.fileExists(atPath: path) ? try GatedTable(reading: path).runs : []
   }
 }

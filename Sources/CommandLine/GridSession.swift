@@ -111,7 +111,7 @@ struct GridSession {
       let task = try opened.openTask(for: base.model)
       try opened.requireFit(to: base.model, task: task)
       let run = Grid.Run(name: run.name, configuration: opened)
-      let state = try RunOutcome.state(of: folder, opened, baseID: base.id)
+      let state = try RunOutcome.state(of: folder, opened, baseID: base.id, acceptsStop: gate != nil)
       return Part(index: index, run: run, folder: folder, base: base, state: state)
     }
   }
@@ -125,7 +125,8 @@ struct GridSession {
       part.run.configuration, out: part.folder, threads: 1, resumes: part.state == .unfinished, beginsAgain: true,
       base: part.base, gate: gate)
     if case .interrupted = try session.run(.init(record: { report($0.step) })) { return nil }
-    let state = try RunOutcome.state(of: part.folder, part.run.configuration, baseID: part.base.id)
+    let state = try RunOutcome.state(
+      of: part.folder, part.run.configuration, baseID: part.base.id, acceptsStop: gate != nil)
     guard let outcome = state.outcome else {
       throw FileError(.cannotWrite, path: part.folder, "the run that was just written cannot be read")
     }

@@ -67,6 +67,24 @@ package struct Intervention: Equatable, Sendable {
     try file.synchronize()
   }
 
+  /// How often the gate of a run has acted.
+  package static func count(in folder: String) throws(FileError) -> Int { try lines(in: folder).count }
+
+  /// Whether the gate of a run stopped it behind a step.
+  static func hasStopped(behind step: Int, in folder: String) -> Bool {
+    guard let last = try? lines(in: folder).last, let object = try? JSONValue(parsing: Array(last)) else {
+      return false
+    }
+    return object["action"]?.string == TrainingGate.Options.Action.stop.rawValue && object["step"]?.int == step
+  }
+
+  private static func lines(in folder: String) throws(FileError) -> [ArraySlice<UInt8>] {
+    let path = folder + "/" + RunLayout.interventions
+    guard FileManager.default.fileExists(atPath: path) else { return [] }
+    let file = try PositionedFile(path: path)
+    return try file.read(file.size, at: 0).split(separator: UInt8(ascii: "\n"))
+  }
+
   /// Leaves the first so many in the file of a run folder.
   static func keep(_ count: Int, in folder: String) throws(FileError) {
     let path = folder + "/" + RunLayout.interventions

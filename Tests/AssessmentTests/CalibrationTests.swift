@@ -1,5 +1,6 @@
 import Assessment
 import Diagnosis
+import Foundation
 import OrderedCollections
 import TestSupport
 import Testing
@@ -94,5 +95,26 @@ struct CorpusFilesTests {
     #expect(Calibration.behaviourBound(.klLevel, rows) == BehaviourBound.klLevel)
     #expect(Calibration.behaviourBound(.entropyRise, rows) == BehaviourBound.entropyRise)
     #expect(Calibration.behaviourBound(.rewardFall, rows) == BehaviourBound.rewardFall)
+  }
+
+  /// The page has the tables and curves of the numbers beside it, and the test half none of the calibration's bases, tasks and seeds.
+  @Test func thePageIsOfItsTables() throws {
+    let version = DetectorVersion.current
+    func table(_ name: String) throws -> CorpusTable { try CorpusTable(reading: "\(Self.folder)/\(name).csv") }
+    let (calibration, test) = (try table("calibration"), try table("test-v\(version)"))
+    let gated = "\(Self.folder)/gated-v\(version).csv"
+    let page = AssessmentPage(
+      calibration: calibration, test: test, earlier: try (1..<version).map { try table("test-v\($0)") },
+      gated: FileManager.default.fileExists(atPath: gated) ? try GatedTable(reading: gated).runs : [],
+      version: version, spacings: [1, 5, 10, 20])
+    let text = try String(contentsOfFile: Self.folder + "/README.md", encoding: .utf8)
+    #expect(page.renewed(text) == text)
+    #expect(page.figure.svg == (try String(contentsOfFile: Self.folder + "/roc.svg", encoding: .utf8)))
+    func isDisjoint<Value: Hashable>(_ value: (CorpusRow) -> Value) -> Bool {
+      Set(calibration.rows.map(value)).isDisjoint(with: test.rows.map(value))
+    }
+    #expect(isDisjoint(\.base) && isDisjoint(\.task) && isDisjoint(\.seed) && isDisjoint(\.run))
+    #expect(calibration.rows.count + test.rows.count == 1765)
+    #expect(test.rows.count { $0.label == .clean } >= 300 && test.rows.count { $0.label == .collapsed } >= 200)
   }
 }

@@ -1,3 +1,4 @@
+import Diagnosis
 import Foundation
 import TestSupport
 import Testing
@@ -19,7 +20,8 @@ import Weights
       "bases": {"tiny": {"hidden-size": 16, "intermediate-size": 16, "heads": 2, "key-value-heads": 1, "layers": 1, "steps": 2, "batch-size": 4}},
       "grids": {
         "own": {"half": "calibration", "methods": ["lora"], "learning-rates": [1e-5, 1e-3], "seeds": [0, 1], "steps": 6, "prompts": 4},
-        "other": {"half": "test", "base": "tiny", "methods": ["lora"], "learning-rates": [1e-3], "seeds": [7], "steps": 6, "prompts": 4}
+        "other": {"half": "test", "base": "tiny", "methods": ["lora"], "learning-rates": [1e-3], "seeds": [7], "steps": 6, "prompts": 4},
+        "wild": {"half": "test", "methods": ["lora"], "learning-rates": [0.3], "seeds": [8], "steps": 6, "prompts": 4}
       }
     }
     """
@@ -65,7 +67,9 @@ import Weights
     #expect(
       again.status == 73 && again.stderr.contains("the test half has been scored with this version of the detectors"))
 
-    let marks = ["corpus", "targets", "verdict", "signals", "rules", "areas", "p-values", "causes", "remedies"]
+    let marks = [
+      "corpus", "targets", "verdict", "signals", "rules", "areas", "p-values", "causes", "remedies", "gates",
+    ]
     let page = tables + "/README.md"
     try "# Page\n".write(toFile: page, atomically: true, encoding: .utf8)
     #expect(try spectroscope("corpus", "page", tables).status == 65)
@@ -75,6 +79,16 @@ import Weights
     let text = try String(contentsOfFile: page, encoding: .utf8)
     #expect(text.contains("| calibration | embedded | two-step-arithmetic | 4 | 0 | 0 | 0 | 4 | 0 | 0 |\n"))
     #expect(try String(contentsOfFile: tables + "/roc.svg", encoding: .utf8).hasPrefix("<svg "))
+
+    // The run that collapsed is trained again under each gate; the one that learned nothing is not.
+    let gate = try spectroscope("corpus", "gate", file, "--runs", out, "--tables", tables, "--quiet")
+    try #require(gate.status == 0 && gate.stderr == "", "\(gate.stderr)")
+    let gated = try CSVTable(path: tables + "/gated-v\(DetectorVersion.current).csv").rows
+    #expect(gated.map { $0["gate"] } == ["verdict", "verdict-third", "reward-drop", "kl-level"])
+    #expect(gated.allSatisfy { $0["run"] == "wild/lora-lr0.3-seed8" })
+    #expect(gated[0]["interventions"] == "1" && Double(gated[0]["final_accuracy"]!)! > 0.3)
+    #expect(try spectroscope("corpus", "page", tables).status == 0)
+    #expect(try String(contentsOfFile: page, encoding: .utf8).contains("| verdict | – | 1 of 1 |"))
   }
 
   private func run(_ program: String, _ arguments: [String], environment: [String: String]) throws -> ProcessResult {
@@ -90,7 +104,8 @@ import Weights
   @Test(arguments: [
     ("make", "<file> [--jobs <n>] [--quiet] --out <dir>"),
     ("calibrate", "<file> [--jobs <n>] [--quiet] --runs <dir> --swift <file> --table <file>"),
-    ("score", "<file> [--jobs <n>] [--quiet] --runs <dir> --calibration <file> --out <dir>"), ("page", "<dir>"),
+    ("score", "<file> [--jobs <n>] [--quiet] --runs <dir> --calibration <file> --out <dir>"),
+    ("gate", "<file> [--jobs <n>] [--quiet] --runs <dir> --tables <dir>"), ("page", "<dir>"),
   ])
   func usage(_ name: String, _ usage: String) throws {
     #expect(

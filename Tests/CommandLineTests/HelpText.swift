@@ -38,6 +38,8 @@ enum HelpText {
                               of a corpus.
       score                   Counts what the detectors would have said of the test
                               half of a corpus.
+      gate                    Trains the test half's collapsed and clean runs
+                              again, under gates that roll back.
       page                    Renews the tables and curves of the page that says
                               how good the verdict is.
 

@@ -20,6 +20,7 @@ enum TensorsUnmoved: FindingKind {
 
   static func judge(_ run: RunEvidence) -> Judgement {
     for (before, step) in zip(run.checkpoints, run.checkpoints.dropFirst()) {
+      guard run.rows(.previous, at: step).contains(where: { $0.metrics[.frobeniusNorm] == 0 }) else { continue }
       let rows = run.rows(.previous, at: step).filter { row in
         row.metrics[.rank] != 0 && run.series(.frobeniusNorm, run.sizeDelta, of: row.module).value(at: step) != 0
       }

@@ -24,8 +24,11 @@ enum TwoRuns: FindingKind {
     guard run.method != "adalora" else { return Judgement() }
     // Where rank or targets change the reader has said so already.
     let known = Set(run.reading.filter { $0.code == SeriesChanged.page.code }.compactMap(\.step))
+    let norms = run.modules.map {
+      (run.series(.frobeniusNorm, .initial, of: $0), run.series(.frobeniusNorm, .previous, of: $0))
+    }
     for (before, now) in zip(run.checkpoints, run.checkpoints.dropFirst()) where before > 0 && !known.contains(now) {
-      let kept = run.modules.compactMap { remainder(run, of: $0, before, now) }
+      let kept = norms.compactMap { remainder($0, $1, before, now) }
       guard kept.count >= 2, let middle = Diagnosis.median(kept), middle < 0.5 else { continue }
       return Judgement([
         finding(
@@ -38,10 +41,11 @@ enum TwoRuns: FindingKind {
   }
 
   /// ⟨ΔW(before), ΔW(now)⟩ ÷ ‖ΔW(before)‖². A leap that dwarfs the earlier update leaves nothing to be told of it.
-  private static func remainder(_ run: RunEvidence, of module: String, _ before: Int, _ now: Int) -> Double? {
-    let norms = run.series(.frobeniusNorm, .initial, of: module)
-    guard let a = norms.value(at: before), let b = norms.value(at: now), a > 0, b <= 3 * a,
-      let c = run.series(.frobeniusNorm, .previous, of: module).value(at: now)
+  ///
+  /// - Parameter norms: ‖ΔW‖ of the module.
+  /// - Parameter moves: ‖ΔW‖ from one checkpoint to the next.
+  private static func remainder(_ norms: Series, _ moves: Series, _ before: Int, _ now: Int) -> Double? {
+    guard let a = norms.value(at: before), let b = norms.value(at: now), a > 0, b <= 3 * a, let c = moves.value(at: now)
     else { return nil }
     return (a * a + b * b - c * c) / (2 * a * a)
   }

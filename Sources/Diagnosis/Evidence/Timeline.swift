@@ -65,7 +65,10 @@ package struct Series: Equatable, Sendable {
   package var last: Point? { points.last }
   package var maximum: Point? { points.max { $0.value < $1.value } }
 
-  package func value(at step: Int) -> Double? { points.first { $0.step == step }?.value }
+  package func value(at step: Int) -> Double? {
+    let index = points.partitioningIndex { $0.step >= step }
+    return index < points.endIndex && points[index].step == step ? points[index].value : nil
+  }
 
   /// The points up to and including `step`.
   package func upTo(_ step: Int) -> Series { Series(points.filter { $0.step <= step }) }
