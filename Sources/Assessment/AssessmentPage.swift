@@ -261,7 +261,9 @@ extension AssessmentPage {
         "clean runs: acted on", "accuracy at the end", "clean",
       ],
       [Self.gateRow("none", ungated(collapsed), ungated(healthy))]
-        + Rollback.allCases.map { Self.gateRow($0.rawValue, endings($0, .collapsed), endings($0, .clean)) })
+        + Rollback.allCases.filter { rollback in gated.contains { $0.rollback == rollback } }.map {
+          Self.gateRow($0.rawValue, endings($0, .collapsed), endings($0, .clean))
+        })
   }
 
   private static func gateRow(_ name: String, _ collapsed: [Ending], _ clean: [Ending]) -> [String] {
