@@ -47,13 +47,13 @@ struct Train: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   @Option(
-    defaultAsFlag: "",
+    defaultAsFlag: .standard,
     help: ArgumentHelp(
-      "Watch the run, and act as a policy says, a YAML file (without one: stop at an alert). To be given again with --resume.",
+      "Watch the run, and act as a policy says, a YAML file. To be given again with --resume.",
       valueName: "file"))
-  var gate: String?
+  var gate: GateChoice?
 
-  @Flag(help: "Print no progress and no notes.")
+  @Flag(help: "Print no progress and no notes; what the gate does is said.")
   var quiet = false
 
   func validate() throws {
@@ -106,7 +106,8 @@ struct Train: ParsableCommand {
         intervention: { intervention in
           if case .stopped = intervention.deed { stop = intervention }
           progress?.clear()
-          if !quiet { Console.error("the gate \(intervention.text)") }
+          Console.error("the gate \(intervention.text)")
+          if let remedy = intervention.alarm.finding.remedy { Console.error(remedy) }
         }))
     progress?.clear()
     if stop != nil { throw ExitCode(Verdict.Outcome.alert.exitCode) }
@@ -142,7 +143,7 @@ struct Train: ParsableCommand {
   /// That the policy cannot be read is better said before anything is trained.
   private func trainingGate() throws -> ((RunSetup) -> TrainingGate)? {
     guard let gate else { return nil }
-    let policy = gate.isEmpty ? GatePolicy() : try PolicyFile.read(from: gate)
+    let policy = if case .file(let path) = gate { try PolicyFile.read(from: path) } else { GatePolicy() }
     return { TrainingGate(policy, setup: $0) }
   }
 
@@ -153,5 +154,23 @@ struct Train: ParsableCommand {
       if let value = record[column] { text += String(format: "  \(name) %.3g", value) }
     }
     return text
+  }
+}
+
+/// What `--gate` names.
+enum GateChoice: ExpressibleByArgument, CustomStringConvertible {
+  case standard
+  case file(String)
+
+  var description: String {
+    switch self {
+    case .standard: "stop at an alert"
+    case .file(let path): path
+    }
+  }
+
+  init?(argument: String) {
+    guard !argument.isEmpty else { return nil }
+    self = .file(argument)
   }
 }

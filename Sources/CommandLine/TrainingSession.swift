@@ -44,7 +44,9 @@ struct TrainingSession {
           + name, remedy: "Put that file back")
     }
     let identity = RunIdentity(configuration, baseID: base.id, createdBy: "spectroscope \(programVersion)")
-    let gate = gate?(RunSetup(identity))
+    var setup = RunSetup(identity)
+    setup.largestOrder = base.model.layout.largestOrder
+    let gate = gate?(setup)
     let recorder: RunRecorder
     var point: ResumePoint?
     if resumes {

@@ -142,6 +142,11 @@ private struct PolicyReader {
       options.rateDivisor = value
     }
     if let most = fields["at-most"] {
+      guard options.action != .stop else {
+        throw place.error(
+          at: most, "training: expected at-most with the action roll-back or refuse, found it with stop",
+          "Say what to do up to then, or take it out")
+      }
       guard let count = plain(most).flatMap({ Int($0) }), count >= 1 else {
         throw place.error(at: most, "training: at-most: expected a whole number of at least 1, found \(found(most))")
       }

@@ -105,7 +105,9 @@ import Weights
     #expect(result.status == 1 && result.stdout == "")
     #expect(
       result.stderr.hasPrefix("the gate stopped behind step 1. SP201 update-velocity: a step moves the weights by"))
-    #expect(result.stderr.split(separator: "\n").count == 1)
+    // The finding, and what to do about it.
+    let lines = result.stderr.split(separator: "\n")
+    #expect(lines.count == 2 && lines[1].contains("learning rate"), "\(result.stderr)")
     #expect(try records(out).map { $0["step"]?.int } == [0, 1])
   }
 
@@ -117,7 +119,7 @@ import Weights
       "--method", "pissa", "--learning-rate", "0.02", "--steps", "6", "--gate", policy, out: out)
     #expect(result.status == 0)
     let lines = result.stderr.split(separator: "\n")
-    #expect(lines.count == 2 && lines.last == "wrote \(out)")
+    #expect(lines.count == 3 && lines.last == "wrote \(out)")
     #expect(
       lines[0].hasPrefix(
         "the gate went back from step 1 to 0, and on at the learning rate 2.00e-04. SP201 update-velocity"))

@@ -214,10 +214,11 @@ enum TrainingHelpText {
                               the one that is a part of this program).
       --threads <n>           How many threads to work with (default: the number of
                               cores). Results do not depend on it.
-      --gate [<file>]         Watch the run, and act as a policy says, a YAML file
-                              (without one: stop at an alert). To be given again
-                              with --resume.
-      --quiet                 Print no progress and no notes.
+      --gate [<file>]         Watch the run, and act as a policy says, a YAML file.
+                              To be given again with --resume. (default as flag:
+                              stop at an alert)
+      --quiet                 Print no progress and no notes; what the gate does is
+                              said.
       --version               Show the version.
       -h, --help              Show help information.
     """

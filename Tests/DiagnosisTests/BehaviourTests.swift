@@ -65,7 +65,14 @@ struct BehaviourTests {
     #expect(finding.severity == .alert && (25...28).contains(finding.step!))
     // It was at its height until the step before it fell.
     #expect((20...25).contains(finding.earliest!))
-    #expect(finding.message.hasPrefix("the reward's exponential mean has lost 2"))
+    #expect(finding.message.hasPrefix("the reward's exponential mean has lost 3"))
+    // How far it fell, not how far it had fallen when it was noticed.
+    #expect(abs(finding.effectSize! - 0.31) < 0.05)
+    // Beyond the steps of the runs that the bound is from it says nothing.
+    let long = Array(repeating: 0.8, count: 310) + Array(repeating: 0.55, count: 30)
+    let wobble = noise(340)
+    let late = run(["reward": zip(long, wobble).map { $0 + 0.03 * $1 }])
+    #expect(late.findings("SP402").allSatisfy { $0.severity == .warning })
     #expect(finding.pValue! <= 1 / Double(BehaviourBound.rewardFall.healthy.count) * 5)
     #expect(run(["reward": curve(0.4, 0.8, 0.68)]).findings("SP402").isEmpty)
     #expect(run(["reward": curve(0.4, 0.8, 0.8)]).findings("SP402").isEmpty)

@@ -110,6 +110,22 @@ import Testing
     #expect(stop(decide(&gate, 5, kl: 2, checkpoints: [0, 4])) != nil)
   }
 
+  /// Of a model of another size than those that bounds are from nothing alarms, as in the verdict on its files.
+  @Test func boundsHoldForModelsOfTheirKind() {
+    func isAlarmed(order: Int) -> Bool {
+      var setup = RunSetup()
+      (setup.method, setup.trainer, setup.objective, setup.rank, setup.learningRate) = ("lora", .own, "grpo", 4, 1e-3)
+      setup.largestOrder = order
+      var gate = TrainingGate(GatePolicy(), setup: setup)
+      return (1...10).contains { step in
+        let increment = step < 5 ? 0.01 : 2 * BehaviourBound.klVelocity.value
+        let record = Timeline.Record(step: step, values: ["kl_increment": increment, "reward": 0.5])
+        return gate.decide(on: record, checkpoints: { [] }) != .goOn
+      }
+    }
+    #expect(isAlarmed(order: 64) && !isAlarmed(order: 1536))
+  }
+
   /// The gate of a policy is alarmed of what the verdict alerts of, and of nothing that the policy silences.
   @Test func thePolicyDecidesWhatAlarms() throws {
     var setup = RunSetup()

@@ -73,6 +73,10 @@ import Weights
       "line 2: training: at-most: expected a whole number of at least 1, found \"0\""
     ),
     (
+      "version: 1\ntraining: {at-most: 2}",
+      "line 2: training: expected at-most with the action roll-back or refuse, found it with stop. Say what to do up to then, or take it out"
+    ),
+    (
       "version: 1\ntraining: {rate: 3}",
       "line 2: training: expected action, divide-rate-by or at-most, found \"rate\". Correct the key, or take it out"
     ),

@@ -7,8 +7,8 @@ enum RewardFalling: FindingKind {
   static let page = FindingPage(
     "SP402", "reward-falling", .alert,
     meaning:
-      "The reward's exponential mean has lost more of its peak than healthy laboratory runs ever did (alert), or the mean of the last five "
-      + "records has been a fifth or more below its peak for eight records (warning); either by more than its noise.",
+      "The reward's exponential mean has lost more of its peak than one in two hundred healthy laboratory runs does (alert), or the mean of the last "
+      + "five records has been a fifth or more below its peak for eight records (warning); either by more than its noise.",
     harm:
       "A slow collapse shows here, whatever its steps look like. A warning may recover; together with a spectral one it is a collapse under way.",
     evidence: "The peak, the mean now, and for a warning the chance of such a fall from the noise of records.",
@@ -48,18 +48,19 @@ enum RewardFalling: FindingKind {
     ])
   }
 
-  /// Nil for a run of another kind than those that the bound is from.
+  /// Nil for a run of another kind, or longer, than those that the bound is from.
   private static func alert(_ reward: Series, in run: RunEvidence) -> Finding? {
     let bound = BehaviourBound.rewardFall
-    guard CalibratedRange.gap(of: run) == nil, let (point, height) = SmoothedFall(reward).first(beyond: bound.value)
-    else {
-      return nil
-    }
+    let fall = SmoothedFall(reward)
+    guard CalibratedRange.gap(of: run) == nil, let (point, height) = fall.first(beyond: bound.value),
+      CalibratedRange.gap(ofStep: point.step) == nil
+    else { return nil }
+    let largest = fall.shares.maximum!.value
     return finding(
-      in: run, step: point.step, earliest: height + 1, value: point.value, threshold: bound.value,
-      pValue: bound.pValue(point.value, in: run), effectSize: point.value,
+      in: run, step: point.step, earliest: height + 1, value: largest, threshold: bound.value,
+      pValue: bound.pValue(largest, in: run), effectSize: largest,
       cause: StepSizeCause.cause(of: point.step, in: run),
-      "the reward's exponential mean has lost \((100 * point.value).brief) % of its peak since step \(height), where healthy runs lose "
-        + "\((100 * bound.value).brief) % at most")
+      "the reward's exponential mean has lost \((100 * largest).brief) % of its peak since step \(height), by more than its noise; the bound is "
+        + "\((100 * bound.value).brief) %")
   }
 }

@@ -27,6 +27,7 @@ enum KLVelocity: FindingKind {
     guard let first = medians.points.first(where: { $0.value > BehaviourBound.klVelocity.value }) else {
       return Judgement()
     }
+    if let gap = CalibratedRange.gap(ofStep: first.step) { return Judgement(gaps: [gap]) }
     return Judgement([
       finding(
         in: run, step: first.step, earliest: increments.record(4, before: first.step), value: first.value,

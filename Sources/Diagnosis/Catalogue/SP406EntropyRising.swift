@@ -12,7 +12,7 @@ enum EntropyRising: FindingKind {
     ],
     source:
       "notebooks-data/corpus; contrary to what entropy-collapse detectors look for. It says nothing by itself: on bases and tasks that the bound is "
-      + "not from, one clean run in five crosses it.")
+      + "not from, one clean run in six crosses it.")
 
   static let columns = ["entropy"]
 

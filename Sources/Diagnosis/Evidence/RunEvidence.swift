@@ -137,8 +137,10 @@ extension RunEvidence {
     setup.objective.map { $0 == "sft" } ?? (timeline["reward"].isEmpty && !timeline["loss"].isEmpty)
   }
 
-  /// The smaller side of the largest weight.
-  package var largestOrder: Int? {
+  /// The smaller side of the largest weight: from the spectra, or else from the setup.
+  package var largestOrder: Int? { orderOfRows ?? setup.largestOrder }
+
+  private var orderOfRows: Int? {
     rows.compactMap { row in
       row.metrics[.rows].flatMap { rows in row.metrics[.columns].map { Int(min(rows, $0)) } }
     }.max()

@@ -25,6 +25,8 @@ package struct RunSetup: Equatable, Sendable, Codable {
   package var klCoefficient: Double?
   package var maximumGradientNorm: Double?
   package var warmupSteps: Int?
+  /// The smaller side of the largest weight, where no spectra tell it.
+  package var largestOrder: Int?
   /// True where the adapter of step 0 is at hand.
   package var hasInitial: Bool?
   /// True where the base was changed by −s·B₀·A₀ at the start.

@@ -86,7 +86,8 @@ extension GateResult {
     onset = first
     lastHealthyCheckpoint =
       first == verdict.onset
-      ? verdict.lastHealthyCheckpoint : first.flatMap { onset in checkpoints.last { $0 < onset } }
+      ? verdict.lastHealthyCheckpoint
+      : failing.compactMap(\.firstSickStep).min().flatMap { sick in checkpoints.last { $0 < sick } }
     lastCheckpoint = verdict.lastCheckpoint
     self.coverage = coverage
   }

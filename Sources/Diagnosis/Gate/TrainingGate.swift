@@ -82,8 +82,7 @@ package struct TrainingGate: Sendable {
   ) throws(Failure) -> Decision {
     records.append(record)
     guard let alarm = judge(evidence) else { return .goOn }
-    if options.action == .stop { return .stop(alarm, reason: nil) }
-    if interventions >= options.most {
+    if options.action != .stop, interventions >= options.most {
       return .stop(
         alarm, reason: "the gate has taken something back \(interventions) times, which is as often as it may")
     }

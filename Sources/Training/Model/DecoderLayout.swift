@@ -45,6 +45,11 @@ package struct DecoderLayout: Equatable, Sendable {
   /// The length of the buffer.
   package private(set) var count = 0
 
+  /// The smaller side of the largest matrix among the layers' own.
+  package var largestOrder: Int {
+    entries.filter { $0.shape.count == 2 && $0.name.hasPrefix("model.layers.") }.map { $0.shape.min()! }.max() ?? 0
+  }
+
   package init(_ configuration: DecoderConfiguration) {
     self.configuration = configuration
     let c = configuration
