@@ -64,7 +64,12 @@ let package = Package(
         "Assessment", "Reporting", "Measurement", "RunStore", "Training", "Diagnosis", "Spectra", "Adapters", "Weights",
         "LinearAlgebra", arguments, collections, logging,
       ],
-      path: "Sources/CommandLine", swiftSettings: settings),
+      path: "Sources/CommandLine",
+      resources: [
+        .embedInCode("Integrations/spectroscope_callback.py"), .embedInCode("Integrations/verl.md"),
+        .embedInCode("Integrations/openrlhf.md"),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "Benchmarks",
       dependencies: ["Measurement", "Training", "Spectra", "Adapters", "Weights", "LinearAlgebra", arguments],

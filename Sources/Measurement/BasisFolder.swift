@@ -60,6 +60,11 @@ package struct BasisFolder: Sendable {
     return (basis, .computed)
   }
 
+  /// Whether there is a file for the weight; what it holds is seen when it is read.
+  func hasFile(for tensor: BaseTensor) throws(FileError) -> Bool {
+    FileManager.default.fileExists(atPath: path + "/" + Self.name(of: try tensor.asStored()))
+  }
+
   private func createFolder() throws(FileError) {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

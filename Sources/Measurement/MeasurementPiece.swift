@@ -69,7 +69,7 @@ extension SpectrumRow {
 }
 
 extension AdapterRemark {
-  fileprivate var json: JSONValue {
+  var json: JSONValue {
     [
       "kind": .string(kind.rawValue), "step": step.map(JSONValue.integer) ?? .null,
       "module": module.map(JSONValue.string) ?? .null, "value": value.map(JSONValue.number) ?? .null,
@@ -77,7 +77,7 @@ extension AdapterRemark {
     ]
   }
 
-  fileprivate init?(json: JSONValue) {
+  init?(json: JSONValue) {
     guard let kind = json["kind"]?.string.flatMap(Kind.init(rawValue:)), let message = json["message"]?.string else {
       return nil
     }

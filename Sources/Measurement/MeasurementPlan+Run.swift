@@ -49,18 +49,29 @@ extension MeasurementPlan {
     report: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws -> Outcome {
     let journal = try PieceJournal(output: options.output, identity: try identity())
-    let results = MeasurementResults(resumed: journal.pieces.count, total: pieceCount, report: report)
-    try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
-      try measure(module, options.basis, journal: journal, results: results, shouldStop: shouldStop)
-    }
-    let pieces = results.pieces
-    guard pieces.count == pieceCount else {
-      throw Interrupted(progress: results.progress, journal: journal.path)
-    }
-    let outcome = try assemble(options, references: results, pieces: pieces)
+    let results = try measure(options, journal: journal, shouldStop: shouldStop, report: report)
+    let outcome = try assemble(
+      options, references: results, pieces: results.pieces, remarks: remarks, records: TrainerLog(options))
     try AnalysisFile.write(outcome.analysis, to: options.output)
     journal.remove()
     return outcome
+  }
+
+  /// Measures what the journal does not have, and adds it there.
+  ///
+  /// - Throws: `FileError`, or `Interrupted`.
+  func measure(
+    _ options: MeasurementOptions, journal: PieceJournal, shouldStop: @escaping @Sendable () -> Bool,
+    report: @escaping @Sendable (Progress) -> Void
+  ) throws -> MeasurementResults {
+    let results = MeasurementResults(resumed: journal.pieceCount, total: pieceCount, report: report)
+    try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
+      try measure(module, options.basis, journal: journal, results: results, shouldStop: shouldStop)
+    }
+    guard results.pieces.count == pieceCount else {
+      throw Interrupted(progress: results.progress, journal: journal.path)
+    }
+    return results
   }
 
   /// Measures one module at all its checkpoints, but for the pieces that the journal has.
@@ -81,7 +92,7 @@ extension MeasurementPlan {
     var measurement = ModuleMeasurement(plan: self, module: module, reference: reference)
     for index in module.appearances.indices {
       if shouldStop() { return }
-      if let kept = journal.pieces[key(of: module, index)] {
+      if let kept = journal.piece(key(of: module, index)) {
         logger.debug("kept", metadata: ["module": "\(kept.module)", "step": "\(kept.step)"])
         measurement.skip(index, kept)
         results.add(resumed: kept)
@@ -117,10 +128,11 @@ extension MeasurementPlan {
     (error as? FileError).flatMap { $0.isAboutContent ? $0 : nil }
   }
 
-  private func assemble(
-    _ options: MeasurementOptions, references: MeasurementResults, pieces: [MeasurementPiece]
+  /// - Parameter remarks: what was noticed before values were read.
+  func assemble(
+    _ options: MeasurementOptions, references: MeasurementResults, pieces: [MeasurementPiece],
+    remarks: [AdapterRemark], records log: TrainerLog
   ) throws(FileError) -> Outcome {
-    let log = try TrainerLog(options)
     let rows = pieces.sorted { ($0.step, $0.module) < ($1.step, $1.module) }.flatMap(\.rows)
     let origin = AnalysisOrigin(
       source: run?.path ?? options.source, base: run?.identity.base ?? options.base,

@@ -42,7 +42,7 @@ struct ModuleReference {
 
   private static func norm(of tensor: BaseTensor, _ journal: PieceJournal) throws(FileError) -> Double {
     let name = BasisFolder.name(of: tensor)
-    if let kept = journal.norms[name] { return kept }
+    if let kept = journal.norm(of: name) { return kept }
     let norm = try tensor.frobeniusNorm()
     try journal.append(norm: norm, of: name)
     return norm

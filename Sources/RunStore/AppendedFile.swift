@@ -35,10 +35,12 @@ struct AppendedFile: ~Copyable {
   }
 
   /// Keeps the file for this process until it is closed, by whatever end; throws `.cannotCreate` where another one has it.
-  func lock(run: String) throws(FileError) {
+  ///
+  /// - Parameter folder: what it stands for, which is a `kind`, in the message.
+  func lock(_ folder: String, a kind: String = "run") throws(FileError) {
     guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
     throw FileError(
-      .cannotCreate, path: run, "expected a run that nobody writes, found one that another process is writing",
+      .cannotCreate, path: folder, "expected a \(kind) that nobody writes, found one that another process is writing",
       remedy: "Wait for it, or stop it")
   }
 

@@ -38,7 +38,7 @@ package final class RunWriter: Sendable {
     self.identity = identity
     self.initial = initial
     let log = try AppendedFile(path: path + "/" + RunLayout.records)
-    try log.lock(run: path)
+    try log.lock(path)
     state = Mutex(State(records: TrainingRecords(), log: log))
   }
 
@@ -50,7 +50,7 @@ package final class RunWriter: Sendable {
   package init(continuing path: String, behind step: Int? = nil, interventions: Int = 0) throws(FileError) {
     let folder = try RunFolder(path: path)
     let log = try AppendedFile(path: folder.path + "/" + RunLayout.records)
-    try log.lock(run: folder.path)
+    try log.lock(folder.path)
     Self.removeLeftovers(in: folder.path)
     try log.cutTornLine()
     if let step {

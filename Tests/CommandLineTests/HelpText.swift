@@ -50,7 +50,8 @@ enum HelpText {
     ("demo", TrainingHelpText.demo), ("plan", TrainingHelpText.plan), ("train", TrainingHelpText.train),
     ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
-    ("analyze", analyze), ("diagnose", diagnose), ("gate", gate), ("compare", compare), ("explain", explain),
+    ("analyze", analyze), ("diagnose", diagnose), ("gate", gate), ("watch", WatchHelpText.watch),
+    ("integrate", WatchHelpText.integrate), ("compare", compare), ("explain", explain),
     ("basis", basis),
     ("export", export), ("inspect", inspect), ("convert", convert), ("pack", pack), ("doctor", doctor),
   ]
@@ -101,6 +102,9 @@ enum HelpText {
       diagnose                Says in words whether a run is sick, since when, why,
                               and what to do.
       gate                    Says by its exit code whether a run is healthy.
+      watch                   Follows the folder in which a trainer writes its
+                              checkpoints, and alerts.
+      integrate               Prints what plugs the gate into another trainer.
       compare                 Sets runs side by side, at equal steps and at equal
                               size of the update.
       explain                 Explains findings: what they mean, why they are bad,
