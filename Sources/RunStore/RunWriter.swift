@@ -113,9 +113,10 @@ package final class RunWriter: Sendable {
   func goBack(to training: TrainingState) throws(FileError) {
     try state.withLock { (state) throws(FileError) in
       try ResumeFile.write(training, to: path + "/" + RunLayout.resumeFile(training.step))
-      try Self.cut(state.log, behind: training.step)
       let folder = try RunFolder(path: path)
+      // The latest first and the records last: whatever is left by a kill can be gone on from, to the same alarm.
       try Self.removeCheckpoints(behind: training.step, of: folder)
+      try Self.cut(state.log, behind: training.step)
       state.records = try folder.records()
       try RunIndex.write(identity, initial: initial, in: path)
     }
@@ -126,7 +127,7 @@ package final class RunWriter: Sendable {
   }
 
   private static func removeCheckpoints(behind step: Int, of folder: RunFolder) throws(FileError) {
-    let late = folder.steps.filter { $0 > max(step, 0) }.map(RunLayout.checkpoint)
+    let late = folder.steps.filter { $0 > max(step, 0) }.reversed().map(RunLayout.checkpoint)
     let states = try RunLayout.resumeSteps(in: folder.path).filter { $0 > step }.map(RunLayout.resumeFile)
     for name in late + states { unlink(folder.path + "/" + name) }
   }

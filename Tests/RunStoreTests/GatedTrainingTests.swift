@@ -199,6 +199,21 @@ import Weights
     #expect(try interventions(path).count == 1)
   }
 
+  /// Checkpoints go before records do: what a kill in between leaves can be gone on from, to the start if need be.
+  @Test(arguments: [0, 2, 4]) func aKillWhileGoingBackLosesNothing(target: Int) throws {
+    let (configuration, base) = (configuration(), try base())
+    let silent = gate(.rollBack, configuration) { _ in nil }
+    let path = folder.path("run")
+    try train(configuration, base, to: path, gate: silent)
+    let whole = try content(path)
+    for step in try RunFolder(path: path).steps where step > target {
+      let name = String(format: "%08d.h5", step)
+      for place in ["checkpoints", "resume"] { try FileManager.default.removeItem(atPath: "\(path)/\(place)/\(name)") }
+    }
+    try train(configuration, base, to: path, gate: silent)
+    #expect(try content(path) == whole)
+  }
+
   /// The gate knows in time what the verdict on the files would know: of every step's records, up to it.
   @Test(arguments: [AdapterMethod.lora, .pissa])
   func theGateSeesWhatTheVerdictSees(method: AdapterMethod) throws {

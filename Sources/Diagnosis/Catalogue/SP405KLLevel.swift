@@ -28,7 +28,8 @@ enum KLLevel: FindingKind {
     }
     return Judgement([
       finding(
-        in: run, step: first.step, severity: CalibratedRange.gap(of: run) == nil ? .warning : .info, value: first.value,
+        in: run, step: first.step, earliest: run.timeline["kl"].record(4, before: first.step),
+        severity: CalibratedRange.gap(of: run) == nil ? .warning : .info, value: first.value,
         threshold: BehaviourBound.klLevel.value, pValue: BehaviourBound.klLevel.pValue(first.value, in: run),
         effectSize: first.value / BehaviourBound.klLevel.value,
         "the policy's KL to the reference is \(first.value.brief) nats a token")
