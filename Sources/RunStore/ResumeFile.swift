@@ -10,7 +10,7 @@ import Weights
 ///     /second        float32, its v
 ///     /importance    float32, AdaLoRA's Ī; and /uncertainty, its Ū
 ///     /kept          float32, 1 for each triplet that AdaLoRA keeps
-enum ResumeFile {
+package enum ResumeFile {
   private static let format = HDF5Format(
     name: "spectroscope-resume", version: 1, description: "the state of a run",
     remedy: "Delete it: the run then goes on from the checkpoint before", remedyForOlder: "Delete it")
@@ -33,7 +33,7 @@ enum ResumeFile {
   }
 
   /// Throws `.cannotOpen`, or `.badContent` for a file that is damaged, or of another format or step.
-  static func read(from path: String, step: Int) throws(FileError) -> TrainingState {
+  package static func read(from path: String, step: Int) throws(FileError) -> TrainingState {
     let root = try HDF5File.open(path).root()
     try format.require(of: root)
     let found: Int? = try root.number("step")

@@ -167,6 +167,14 @@ import Weights
     let run = try RunFolder(path: path)
     #expect(try run.snapshot(at: 4).modules == run.snapshot(at: 3).modules)
     #expect(try run.snapshot(at: 5).modules != run.snapshot(at: 3).modules)
+    // The optimiser's moments and step count, and AdaLoRA's importances, are taken back with the weights.
+    func state(_ step: Int) throws -> TrainingState {
+      try ResumeFile.read(from: path + String(format: "/resume/%08d.h5", step), step: step)
+    }
+    let (before, after, next) = (try state(3), try state(4), try state(5))
+    #expect(after.optimizer == before.optimizer && after.allocator == before.allocator)
+    #expect(before.allocator != nil && next.optimizer.stepCount == before.optimizer.stepCount + 1)
+    #expect(after.interventions == 1 && before.interventions == 0)
     let records = try lines(path + "/training.jsonl")
     #expect(records[4]["refused"]?.int == 1 && records[4]["step_norm"] == nil && records[4]["reward"] != nil)
     #expect(records[5]["refused"] == nil && records[5]["step_norm"]?.double.map { $0 > 0 } == true)
