@@ -55,8 +55,15 @@ let package = Package(
     library(
       "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections, logging]),
     library(
-      "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections],
-      resources: [.embedInCode("Gate/gate.schema.json")]),
+      "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections],
+      resources: [
+        .embedInCode("Gate/gate.schema.json"), .embedInCode("Report/Page/report.html"),
+        .embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/decode.js"),
+        .embedInCode("Report/Page/scales.js"), .embedInCode("Report/Page/charts.js"),
+        .embedInCode("Report/Page/behaviour.js"), .embedInCode("Report/Page/heatmap.js"),
+        .embedInCode("Report/Page/module.js"), .embedInCode("Report/Page/comparison.js"),
+        .embedInCode("Report/Page/page.js"),
+      ]),
     library("Assessment", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
     .executableTarget(
       name: "spectroscope",

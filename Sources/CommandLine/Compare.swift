@@ -48,7 +48,7 @@ struct Compare: ParsableCommand {
     Console.print(comparison.conclusionText)
   }
 
-  private static func read(_ path: String, name: String) throws -> ComparedRun {
+  static func read(_ path: String, name: String) throws -> ComparedRun {
     let analysed = try AnalysedRun(at: path)
     var run = ComparedRun(
       name: name, path: path, analysis: analysed.analysis, records: analysed.records ?? TrainingRecords())
