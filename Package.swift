@@ -84,7 +84,10 @@ let package = Package(
 
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["RunStore", "Training", "Adapters", "Weights", "LinearAlgebra", collections],
+      name: "TestSupport",
+      dependencies: [
+        "RunStore", "Diagnosis", "Training", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections,
+      ],
       path: "Tests/TestSupport",
       swiftSettings: settings),
     tests(of: "LinearAlgebra", [algorithms]),

@@ -15,8 +15,8 @@ struct Demo: ParsableCommand {
     abstract: "Trains a healthy run and a collapsing one, and sets them side by side.",
     discussion: """
       Two runs on the base that is a part of this program, under reinforcement learning with verifiable rewards: the same \
-      problems, the same learning rate and seed, once with LoRA and once with PiSSA. Each is analysed and diagnosed. The run folders stay, and \
-      `spectroscope diagnose`, `compare` and `export` read them like any other.
+      problems, the same learning rate and seed, once with LoRA and once with PiSSA. Each is analysed and diagnosed, and report.html shows both. The run \
+      folders stay, and `spectroscope diagnose`, `compare`, `report` and `export` read them like any other.
       """)
 
   @Option(help: ArgumentHelp("The folder to write; earlier runs of the demo in it are replaced.", valueName: "dir"))
@@ -67,10 +67,25 @@ struct Demo: ParsableCommand {
       try analysed.writeFindings(toRun: part.folder)
       Console.print("\n" + Console.bold("The diagnosis of \(part.name): ") + analysed.diagnosis.text)
     }
+    try writeReport(of: runs)
     if !quiet {
-      Console.error("wrote \(parts.map(\.folder).joined(separator: " and ")); go on with one of")
+      Console.error(
+        "wrote \(parts.map(\.folder).joined(separator: " and ")), and \(report), which a browser shows; go on with one of"
+      )
       for part in parts { Console.error("  spectroscope export \(part.folder) --format csv --out \(part.folder)-csv") }
     }
+  }
+
+  private var report: String { out + "/report.html" }
+
+  /// Writes the page that `spectroscope report` would write of the two runs.
+  private func writeReport(of runs: [RunComparison.Run]) throws {
+    let folders = parts.map(\.folder)
+    let named = zip(runs, zip(folders, Compare.names(of: folders))).map { run, place in
+      ComparedRun(name: place.1, path: place.0, analysis: run.analysis, records: run.records)
+    }
+    let report = Report(named, command: ["report"] + folders + ["--out", self.report], version: programVersion)
+    try PendingFile.write(ReportPage(report).html, to: self.report)
   }
 
   private func train() throws {

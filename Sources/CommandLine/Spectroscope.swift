@@ -15,6 +15,7 @@ struct Spectroscope: ParsableCommand {
         spectroscope inspect PATH     (says what a file or folder is)
         spectroscope analyze RUN --base BASE --out analysis.h5
         spectroscope diagnose analysis.h5   (is it sick, and why?)
+        spectroscope report analysis.h5 --out report.html   (the same to look at)
         spectroscope export analysis.h5 --format csv --out spectra/
 
       Exit codes:

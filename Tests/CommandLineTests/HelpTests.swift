@@ -124,6 +124,15 @@ import Testing
           Help:  --format <format>  The format of the files.
           """, usage: HelpText.exportUsage),
       Misuse(
+        arguments: ["report"],
+        message: """
+          Error: Missing expected argument '<file> ...'
+          Help:  <file>  Analysis files, run folders or packed runs that hold one, or a folder of lab.
+          """, usage: HelpText.reportUsage),
+      Misuse(
+        arguments: ["report", "one.h5", "--out", ""], message: "Error: --out must name a file, found an empty text",
+        usage: HelpText.reportUsage),
+      Misuse(
         arguments: ["compare", "one.h5"], message: "Error: expected two files or more to compare, found 1",
         usage: HelpText.compareUsage),
       Misuse(

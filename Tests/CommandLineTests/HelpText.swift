@@ -9,6 +9,7 @@ enum HelpText {
     "spectroscope basis <base-dir> [--out <dir>] [--k <n>] [--vectors <vectors>] [--jobs <n>] [--verify] "
     + "[--json] [--quiet]"
   static let compareUsage = "spectroscope compare <file> ... [--points <n>] [--json] [--quiet]"
+  static let reportUsage = "spectroscope report <file> ... [--out <file>] [--quiet]"
   static let exportUsage = "spectroscope export <file> --format <format> --out <dir> [--quiet]"
   static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
   static let convertUsage =
@@ -51,7 +52,7 @@ enum HelpText {
     ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
     ("analyze", analyze), ("diagnose", diagnose), ("gate", gate), ("watch", WatchHelpText.watch),
-    ("integrate", WatchHelpText.integrate), ("compare", compare), ("explain", explain),
+    ("integrate", WatchHelpText.integrate), ("compare", compare), ("report", report), ("explain", explain),
     ("basis", basis),
     ("export", export), ("inspect", inspect), ("convert", convert), ("pack", pack), ("doctor", doctor),
   ]
@@ -65,6 +66,7 @@ enum HelpText {
       spectroscope inspect PATH     (says what a file or folder is)
       spectroscope analyze RUN --base BASE --out analysis.h5
       spectroscope diagnose analysis.h5   (is it sick, and why?)
+      spectroscope report analysis.h5 --out report.html   (the same to look at)
       spectroscope export analysis.h5 --format csv --out spectra/
 
     Exit codes:
@@ -107,6 +109,8 @@ enum HelpText {
       integrate               Prints what plugs the gate into another trainer.
       compare                 Sets runs side by side, at equal steps and at equal
                               size of the update.
+      report                  Writes one HTML file that shows a run, or several
+                              side by side.
       explain                 Explains findings: what they mean, why they are bad,
                               and what to do.
       basis                   Computes the spectral basis of a base model, which
@@ -234,6 +238,32 @@ enum HelpText {
       --json                  Print one JSON object instead of text.
       --quiet                 Print no progress and no notes; errors and --json
                               output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let report = """
+    OVERVIEW: Writes one HTML file that shows a run, or several side by side.
+
+    The verdict and the findings, each with the picture that shows it; reward,
+    entropy and KL with the onsets; every module at every checkpoint, and for a
+    chosen one its spectrum, its geometry against the base, its size and its speed;
+    several runs at equal steps and at equal size of the update. The file needs
+    nothing else: no network, no fonts. Numbers in it are rounded to 16 bits; exact
+    ones are in `export`.
+
+    A folder of `lab` stands for all its runs: those that were analysed are shown,
+    and all of them on a map of methods and learning rates.
+
+    USAGE: \(reportUsage)
+
+    ARGUMENTS:
+      <file>                  Analysis files, run folders or packed runs that hold
+                              one, or a folder of lab.
+
+    OPTIONS:
+      --out <file>            The file to write. (default: report.html)
+      --quiet                 Print no notes.
       --version               Show the version.
       -h, --help              Show help information.
     """

@@ -359,6 +359,11 @@ import Weights
       #expect(try spectroscope("export", out + "/" + run, "--format", "csv", "--out", csv).status == 0)
       #expect(try CSVTable(path: csv + "/training.csv").rows.count == 61)
     }
+    // Its report is the one that the command in it makes.
+    let report = try String(contentsOfFile: out + "/report.html", encoding: .utf8)
+    try #require(
+      try spectroscope("report", out + "/lora", out + "/pissa", "--out", out + "/report.html", "--quiet").status == 0)
+    #expect(try String(contentsOfFile: out + "/report.html", encoding: .utf8) == report)
   }
 
   @Test func aSmallBaseIsMadeAndTrainedOn() throws {

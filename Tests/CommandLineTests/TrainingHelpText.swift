@@ -159,9 +159,9 @@ enum TrainingHelpText {
 
     Two runs on the base that is a part of this program, under reinforcement
     learning with verifiable rewards: the same problems, the same learning rate and
-    seed, once with LoRA and once with PiSSA. Each is analysed and diagnosed. The
-    run folders stay, and `spectroscope diagnose`, `compare` and `export` read them
-    like any other.
+    seed, once with LoRA and once with PiSSA. Each is analysed and diagnosed, and
+    report.html shows both. The run folders stay, and `spectroscope diagnose`,
+    `compare`, `report` and `export` read them like any other.
 
     USAGE: \(demoUsage)
 

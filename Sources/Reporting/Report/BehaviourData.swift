@@ -27,7 +27,7 @@ struct BehaviourData {
     return [
       "steps": .array(run.evidence.timeline.records.map { .integer($0.step) }),
       "columns": .array(Self.columns.compactMap(column)), "strides": strides, "onsets": onsets,
-      "lead": lead.text.map(JSONValue.string) ?? .null, "spectral": lead.spectral?.step.map(JSONValue.integer) ?? .null,
+      "lead": lead.text.map { .string($0.onOneLine) } ?? .null, "spectral": lead.spectral?.step.map(JSONValue.integer) ?? .null,
       "reward": lead.reward.map(JSONValue.integer) ?? .null,
       "lastHealthy": run.verdict.lastHealthyCheckpoint.map(JSONValue.integer) ?? .null,
     ]
@@ -70,7 +70,7 @@ struct BehaviourData {
     return .array(
       run.verdict.findings.filter { $0.step != nil && seen.insert($0.code).inserted }.map { finding in
         [
-          "step": .integer(finding.step!), "code": .string(finding.code), "name": .string(finding.name),
+          "step": .integer(finding.step!), "code": .string(finding.code.onOneLine),
           "severity": .string(finding.severity.rawValue),
           "column": FindingPicture(of: finding, in: run).column.map(JSONValue.string) ?? .null,
         ]

@@ -55,7 +55,7 @@ struct FindingPicture: Equatable, Sendable {
     if case .modules(let metric) = place { object = ["run": .integer(run), "metric": .string(metric.rawValue)] }
     guard var members = object.object else { return object }
     if let step { members["step"] = .integer(step) }
-    if let module { members["module"] = .string(module) }
+    if let module { members["module"] = .string(module.onOneLine) }
     return .object(members)
   }
 
@@ -64,7 +64,7 @@ struct FindingPicture: Equatable, Sendable {
     "SP107": .modules(.numericalRank), "SP112": .modules(.relativeNorm),
     "SP201": .modules(.updateVelocity), "SP202": .modules(.shiftVelocity), "SP203": .modules(.updateVelocity),
     "SP204": .modules(.relativeNorm), "SP205": .modules(.effectiveRankOfEnergy), "SP211": .modules(.updateVelocity),
-    "SP301": .modules(.leftEnrichmentTop), "SP302": .modules(.leftEnrichmentBottom),
+    "SP301": .modules(.bothEnergyTop), "SP302": .modules(.leftEnrichmentBottom),
     "SP303": .modules(.leftRotationMax), "SP304": .modules(.intruderEnergy),
     "SP401": .behaviour("reward"), "SP402": .behaviour("reward"), "SP403": .behaviour("reward"),
     "SP404": .behaviour("kl"), "SP405": .behaviour("kl"), "SP406": .behaviour("entropy"),

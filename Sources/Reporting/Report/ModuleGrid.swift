@@ -18,6 +18,7 @@ package struct ModuleGrid: Equatable, Sendable {
     let places = modules.map(Place.init)
     var kinds: [String] = []
     for place in places where !kinds.contains(place.kind) { kinds.append(place.kind) }
+    kinds = Self.inOrderOfData(kinds)
     let order = Dictionary(uniqueKeysWithValues: zip(kinds, kinds.indices))
     var cells: [Int: [Int?]] = [:]
     for (index, place) in places.enumerated() {
@@ -27,6 +28,20 @@ package struct ModuleGrid: Equatable, Sendable {
     rows = cells.sorted { ($0.key < 0 ? Int.max : $0.key) < ($1.key < 0 ? Int.max : $1.key) }
       .map { Row(layer: $0.key < 0 ? nil : $0.key, cells: $0.value) }
   }
+
+  /// Projections as data passes through them, then those that are not known here, as they are.
+  private static func inOrderOfData(_ kinds: [String]) -> [String] {
+    func rank(_ kind: String) -> Int {
+      let last = kind.split(separator: ".").last.map(String.init) ?? kind
+      return known.firstIndex(of: last) ?? known.count
+    }
+    return kinds.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
+  }
+
+  private static let known = [
+    "q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query_key_value", "o_proj", "gate_proj", "up_proj",
+    "gate_up_proj", "down_proj",
+  ]
 
   /// A name taken apart.
   private struct Place {

@@ -9,7 +9,7 @@ package struct Report: Sendable {
   package let comparison: Comparison?
   /// Why several runs cannot be compared.
   package let whyNotCompared: String?
-  /// Of runs of which method and learning rate are known, where there are two settings or more.
+  /// Of runs of which method and learning rate are known, where there are two learning rates or more.
   package let map: RunMap?
   /// The command that makes the same page again.
   package let command: [String]

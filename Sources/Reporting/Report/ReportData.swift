@@ -25,7 +25,7 @@ struct ReportData {
       "scale": .string(metric.scale.rawValue), "unit": .string(metric.unit),
       "reference": metric.reference.map { .string($0.rawValue) } ?? .null,
       "referenceTitle": .string(metric.referenceTitle), "middle": metric.middle.map(JSONValue.number) ?? .null,
-      "isOffered": .bool(metric.isOffered),
+      "isOffered": .bool(metric.isOffered), "isCount": .bool(metric.metric.isCount),
     ]
   }
 }

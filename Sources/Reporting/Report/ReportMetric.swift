@@ -36,8 +36,8 @@ package struct ReportMetric: Sendable {
     case velocity = "Velocity, per step"
     case size = "Size of ΔW"
     case shape = "Shape of ΔW"
-    case energy = "Energy against W₀, ÷ chance"
-    case share = "Energy against W₀, share"
+    case energy = "Energy against W₀ ÷ chance"
+    case share = "Share of energy against W₀"
     case alignment = "Alignment with W₀"
     case rotation = "Rotation of W₀"
     case drift = "Drift of the spectrum"
@@ -80,17 +80,25 @@ package struct ReportMetric: Sendable {
     ReportMetric(.numericalRank, .shape, .shape, "numerical rank"),
   ]
   private static let energy = [
-    ReportMetric(.leftEnrichmentTop, .shape, .energy, "leading, output side", scale: .log, unit: "×", middle: 1),
-    ReportMetric(.rightEnrichmentTop, .shape, .energy, "leading, input side", scale: .log, unit: "×", middle: 1),
-    ReportMetric(.leftEnrichmentBottom, .shape, .energy, "trailing, output side", scale: .log, unit: "×", middle: 1),
-    ReportMetric(.rightEnrichmentBottom, .shape, .energy, "trailing, input side", scale: .log, unit: "×", middle: 1),
-    ReportMetric(.leftEnergyTop, .shape, .share, "leading, output side", beside: .leftNullTop, as: "chance"),
-    ReportMetric(.rightEnergyTop, .shape, .share, "leading, input side", beside: .rightNullTop, as: "chance"),
-    ReportMetric(.bothEnergyTop, .shape, .share, "leading, both sides at once"),
-    ReportMetric(.leftEnergyBottom, .shape, .share, "trailing, output side", beside: .leftNullBottom, as: "chance"),
-    ReportMetric(.rightEnergyBottom, .shape, .share, "trailing, input side", beside: .rightNullBottom, as: "chance"),
-    ReportMetric(.leftEnergyNull, .shape, .share, "outside W₀'s range, output side"),
-    ReportMetric(.rightEnergyNull, .shape, .share, "outside W₀'s range, input side"),
+    ReportMetric(
+      .leftEnrichmentTop, .shape, .energy, "leading energy ÷ chance, output side", scale: .log, unit: "×", middle: 1),
+    ReportMetric(
+      .rightEnrichmentTop, .shape, .energy, "leading energy ÷ chance, input side", scale: .log, unit: "×", middle: 1),
+    ReportMetric(
+      .leftEnrichmentBottom, .shape, .energy, "trailing energy ÷ chance, output side", scale: .log, unit: "×", middle: 1
+    ),
+    ReportMetric(
+      .rightEnrichmentBottom, .shape, .energy, "trailing energy ÷ chance, input side", scale: .log, unit: "×", middle: 1
+    ),
+    ReportMetric(.leftEnergyTop, .shape, .share, "leading energy, output side", beside: .leftNullTop, as: "chance"),
+    ReportMetric(.rightEnergyTop, .shape, .share, "leading energy, input side", beside: .rightNullTop, as: "chance"),
+    ReportMetric(.bothEnergyTop, .shape, .share, "leading energy, both sides at once"),
+    ReportMetric(
+      .leftEnergyBottom, .shape, .share, "trailing energy, output side", beside: .leftNullBottom, as: "chance"),
+    ReportMetric(
+      .rightEnergyBottom, .shape, .share, "trailing energy, input side", beside: .rightNullBottom, as: "chance"),
+    ReportMetric(.leftEnergyNull, .shape, .share, "energy outside W₀'s range, output side"),
+    ReportMetric(.rightEnergyNull, .shape, .share, "energy outside W₀'s range, input side"),
   ]
   private static let alignment = [
     ReportMetric(.leftOverlap, .shape, .alignment, "overlap, output side", beside: .leftNullTop, as: "chance"),

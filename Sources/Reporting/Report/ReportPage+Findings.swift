@@ -3,7 +3,7 @@ import RunStore
 import Weights
 
 extension ReportPage {
-  /// The findings of each run by onset, each with the picture that shows it, what to do, and what the catalogue says of its kind.
+  /// The findings of each run, the gravest first and then by onset, each with the picture that shows it, what to do, and what the catalogue says of its kind.
   var findings: HTML {
     HTML("\(report.runs.indices.map(findings))")
   }
@@ -17,11 +17,12 @@ extension ReportPage {
     return HTML("\(title)<ol class=\"findings\">\(grouped(run).map { item($0, run: index) })</ol>\n")
   }
 
-  /// Findings of one kind together, kinds by the onset of their first.
+  /// Findings of one kind together: the gravest kinds first, then by the onset of their first.
   private func grouped(_ run: ReportRun) -> [[Finding]] {
     var order: [String] = []
     for finding in run.verdict.findings where !order.contains(finding.code) { order.append(finding.code) }
-    return order.map { code in run.verdict.findings.filter { $0.code == code } }
+    let groups = order.map { code in run.verdict.findings.filter { $0.code == code } }
+    return Severity.allCases.reversed().flatMap { severity in groups.filter { $0[0].severity == severity } }
   }
 
   private func item(_ findings: [Finding], run index: Int) -> HTML {

@@ -46,7 +46,7 @@ extension ReportPage {
   /// Versions, base and files, and the commands that make the same page again.
   var sources: HTML {
     let made = HTML(
-      "<dl class=\"sources\">\(row("Made by", "spectroscope \(report.version), detectors \(DetectorVersion.current)"))</dl>"
+      "<h3>This page</h3><dl class=\"sources\">\(row("Made by", "spectroscope \(report.version), detectors \(DetectorVersion.current)"))</dl>"
     )
     return """
       \(report.runs.map(source))
@@ -67,7 +67,8 @@ extension ReportPage {
     let rows: [(String, String)] = [
       ("File", run.path), ("Run", origin.source), ("Base", origin.base), ("Setup", run.setupText),
       ("Modules", origin.coverage), ("Checkpoints", steps), ("Depth", origin.depth), ("Analysed by", origin.createdBy),
-      ("Size is of", Self.words(run.evidence.sizeDelta)), ("Shape is of", Self.words(run.evidence.shapeDelta)),
+      ("Size is of", Self.words(run.evidence.sizeDelta)),
+      ("Shape is of", run.evidence.shapeDelta == run.evidence.sizeDelta ? "" : Self.words(run.evidence.shapeDelta)),
     ]
     let title = report.runs.count > 1 ? HTML("<h3>\(run.name)</h3>\n") : HTML(markup: "")
     return HTML("\(title)<dl class=\"sources\">\(rows.filter { !$0.1.isEmpty }.map { row($0.0, $0.1) })</dl>\n")

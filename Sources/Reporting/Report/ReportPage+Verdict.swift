@@ -1,4 +1,5 @@
 import Diagnosis
+import Foundation
 import RunStore
 
 extension ReportPage {
@@ -14,7 +15,7 @@ extension ReportPage {
       <article class="card verdict" data-outcome="\(outcome.rawValue)">
       \(name)<p class="setup">\(run.setupText)</p>
       <p class="outcome">\(Self.mark(outcome))<strong>\(Self.word(outcome))</strong>\(Self.tail(run))</p>
-      \(lead(run))<dl class="facts">\(facts(run))</dl>
+      \(lead(run))\(RewardSketch(run, among: report.runs)?.html ?? HTML(markup: ""))<dl class="facts">\(facts(run))</dl>
       </article>
 
       """
@@ -47,7 +48,7 @@ extension ReportPage {
   private func facts(_ run: ReportRun) -> [HTML] {
     let verdict = run.verdict
     var facts: [(String, String, String)] = [("Collapsing?", answer(run), "")]
-    facts.append(("Since", verdict.onset.map { "step \($0)" } ?? "–", ""))
+    if let onset = verdict.onset { facts.append(("Since", "step \(onset)", "")) }
     if let first = verdict.spread.departures.first {
       let count = verdict.spread.departures.count
       facts.append(
@@ -59,7 +60,10 @@ extension ReportPage {
       facts.append(
         ("Last healthy checkpoint", verdict.lastHealthyCheckpoint.map { "step \($0)" } ?? "none: start anew", ""))
     }
-    facts.append(("Confidence", run.diagnosis.confidence, ""))
+    let confidence = run.diagnosis.confidence.split(separator: "–", maxSplits: 1).map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+    facts.append(("Confidence", confidence[0], confidence.dropFirst().first ?? ""))
     return facts.map { title, value, note in
       let isName = title == "Where first"
       let small = note.isEmpty ? HTML(markup: "") : HTML("<small>\(note)</small>")

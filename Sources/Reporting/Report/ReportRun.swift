@@ -38,7 +38,8 @@ package struct ReportRun: Sendable {
     let setup = analysis.setup
     return [
       evidence.method.isEmpty ? "method unknown" : evidence.method, setup.rank.map { "r = \($0)" },
-      setup.alpha.map { "α = \($0.brief)" }, learningRate.map { "learning rate \($0)" }, setup.objective,
+      setup.alpha.map { "α = \($0 == $0.rounded() ? String(Int($0)) : String($0))" },
+      learningRate.map { "learning rate \($0)" }, setup.objective,
     ].compactMap { $0 }.joined(separator: ", ")
   }
 }

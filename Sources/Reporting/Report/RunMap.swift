@@ -56,11 +56,10 @@ package struct RunMap: Sendable {
   let learningRates: [Double]
   let rows: [Row]
 
-  /// - Returns: nil for fewer than two settings, which make no map.
+  /// - Returns: nil for fewer than two learning rates, which make no map.
   init?(_ runs: [MappedRun]) {
-    let settings = Set(runs.map { "\($0.method) \($0.learningRate)" })
-    guard settings.count > 1 else { return nil }
     learningRates = Set(runs.map(\.learningRate)).sorted()
+    guard learningRates.count > 1 else { return nil }
     rows = OrderedDictionary(grouping: runs, by: \.method).map { method, runs in
       Row(method: method, runs: runs, critical: Self.critical(runs))
     }

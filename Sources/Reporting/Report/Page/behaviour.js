@@ -45,7 +45,7 @@ class BehaviourView {
     });
     return {
       title: column.title, unit: column.unit, x: { label: "step" }, y: { scale: column.scale }, lines,
-      marks: this.marks(model, column.name), note: column.name === "reward" ? this.lead(model) : "", cursor: step,
+      marks: this.marks(model, column.name), spans: column.name === "reward" ? this.spans(model) : [], note: column.name === "reward" ? this.lead(model) : "", cursor: step,
       onPick: (x) => this.page.select({ step: x }),
     };
   }
@@ -85,14 +85,21 @@ class BehaviourView {
   marks(model, column) {
     return model.runs.flatMap((run, index) => {
       const { onsets, spectral, reward } = run.behaviour;
-      const name = (text) => (model.runs.length > 1 ? `${text} ${run.name}` : text);
       const marks = onsets
         .filter((onset) => onset.column === column && onset.severity !== "info")
-        .map((onset) => ({ x: onset.step, name: name(onset.code), tone: `s${index}` }));
-      const has = (step) => marks.some((mark) => mark.x === step && mark.tone === `s${index}`);
-      if (column === "reward" && spectral !== null && !has(spectral)) marks.push({ x: spectral, name: name("weights"), tone: `s${index}` });
-      if (column === "reward" && reward !== null && !has(reward)) marks.push({ x: reward, name: name("reward falls"), tone: `s${index}` });
-      return marks;
+        .map((onset) => ({ x: onset.step, name: onset.code, tone: `s${index}` }));
+      const has = (step) => marks.some((mark) => mark.x === step);
+      if (column === "reward" && spectral !== null && !has(spectral)) marks.push({ x: spectral, name: "weights", tone: `s${index}` });
+      if (column === "reward" && reward !== null && !has(reward)) marks.push({ x: reward, name: "reward falls", tone: `s${index}` });
+      return joined(marks, model.runs.length > 1 ? ` ${run.name}` : "");
+    });
+  }
+
+  /** From the step at which the weights spoke to the one at which the reward fell. */
+  spans(model) {
+    return model.runs.flatMap(({ behaviour: { spectral, reward } }, index) => {
+      if (spectral === null || reward === null || reward <= spectral) return [];
+      return [{ from: spectral, to: reward, name: `${reward - spectral} step${reward - spectral === 1 ? "" : "s"}`, tone: `s${index}` }];
     });
   }
 
@@ -126,4 +133,13 @@ class BehaviourView {
       if (chart.content) chart.drawCursor(chart.content.cursor);
     });
   }
+}
+
+/** Marks with those of one step as one, and something behind each name. */
+function joined(marks, suffix) {
+  const steps = [...new Set(marks.map((mark) => mark.x))];
+  return steps.map((step) => {
+    const own = marks.filter((mark) => mark.x === step);
+    return { ...own[0], name: own.map((mark) => mark.name).join(", ") + suffix };
+  });
 }

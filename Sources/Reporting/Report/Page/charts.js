@@ -32,7 +32,7 @@ const MARGIN = { left: 46, right: 14, top: 12, bottom: 30 };
  * A chart of lines over steps, which keeps its place in the page and is drawn anew whenever it is shown something.
  *
  * What it is shown: `title`, `unit`, `note`; `x` and `y` with `label` and `scale`; `lines` of `points`, with `name`, `tone` (a class),
- * `isDashed`, `hasDots`; `bands` of [x, low, high]; `levels`, horizontal lines; `marks`, vertical ones; `cursor`, the chosen x;
+ * `isDashed`, `hasDots`; `bands` of [x, low, high]; `levels`, horizontal lines; `marks`, vertical ones; `spans` between two x; `cursor`, the chosen x;
  * `onPick`, called with an x.
  */
 class Chart {
@@ -86,7 +86,7 @@ class Chart {
     const svg = shape("svg", {
       viewBox: `0 0 ${width} ${this.height}`, width, height: this.height, role: "img", "aria-label": this.description(),
     });
-    svg.append(...this.axes(), ...this.bands(), ...this.levels(), ...this.marks(lanes), ...this.lines(), ...this.names(names));
+    svg.append(...this.axes(), ...this.spans(), ...this.bands(), ...this.levels(), ...this.marks(lanes), ...this.lines(), ...this.names(names));
     this.cursorLayer = shape("g", { class: "cursor" });
     svg.append(this.cursorLayer);
     this.plot.replaceChildren(svg);
@@ -143,6 +143,19 @@ class Chart {
       const forth = points.map(([x, , high]) => `${this.x(x).toFixed(1)},${this.y(high).toFixed(1)}`);
       const back = points.map(([x, low]) => `${this.x(x).toFixed(1)},${this.y(low).toFixed(1)}`).reverse();
       return shape("polygon", { class: `band ${band.tone ?? ""}`, points: [...forth, ...back].join(" ") });
+    });
+  }
+
+  /** Stretches of x, with a name where there is room for it. */
+  spans() {
+    const { top, bottom } = this.box;
+    return (this.content.spans ?? []).flatMap((span) => {
+      const [from, to] = [this.x(span.from), this.x(span.to)];
+      const isRoomy = to - from > 6 * span.name.length + 6;
+      return [
+        shape("rect", { class: `span ${span.tone}`, x: from, width: to - from, y: top, height: bottom - top }),
+        isRoomy ? shape("text", { class: `markname middle ${span.tone}`, x: (from + to) / 2, y: bottom - 6 }, span.name) : null,
+      ].filter(Boolean);
     });
   }
 

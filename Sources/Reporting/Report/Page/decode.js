@@ -45,13 +45,16 @@ class Packed {
 
 /** One run: its checkpoints, its modules, and every number of a module at a checkpoint. */
 class Run {
-  constructor(data) {
+  /** @param counts the keys of metrics that are whole numbers, which packing may have moved a little. */
+  constructor(data, counts) {
     this.data = data;
     this.name = data.name;
     this.steps = data.steps;
     this.modules = data.modules;
     this.metrics = new Map(
-      Object.entries(data.metrics).map(([key, packed]) => [key, { packed: new Packed(packed), isFixed: Boolean(packed.isFixed) }]),
+      Object.entries(data.metrics).map(([key, packed]) => [
+        key, { packed: new Packed(packed), isFixed: Boolean(packed.isFixed), isCount: counts.has(key) },
+      ]),
     );
     this.spectra = data.spectra && { ...data.spectra, packed: new Packed(data.spectra) };
     this.behaviour = data.behaviour;
@@ -65,7 +68,8 @@ class Run {
   value(key, step, module) {
     const metric = this.metrics.get(key);
     if (!metric) return NaN;
-    return metric.packed.at(metric.isFixed ? module : step * this.modules.length + module);
+    const value = metric.packed.at(metric.isFixed ? module : step * this.modules.length + module);
+    return metric.isCount ? Math.round(value) : value;
   }
 
   /** A module's numbers over the checkpoints, as points. */
@@ -99,6 +103,11 @@ class Run {
     return place === null ? undefined : this.data.bands.bands[place][key];
   }
 
+  /** The first checkpoint at or behind a step, which shows what happened by then; the last where there is none. */
+  checkpointFrom(step) {
+    return this.steps.find((own) => own >= step) ?? this.steps.at(-1);
+  }
+
   /** The place of the last checkpoint at or before a step, or of the first. */
   place(step) {
     let place = 0;
@@ -112,7 +121,8 @@ class Run {
 /** All that a page shows. */
 class Model {
   constructor(data) {
-    this.runs = data.runs.map((run) => new Run(run));
+    const counts = new Set(data.metrics.filter((metric) => metric.isCount).map((metric) => metric.key));
+    this.runs = data.runs.map((run) => new Run(run, counts));
     this.metrics = data.metrics;
     this.byKey = new Map(data.metrics.map((metric) => [metric.key, metric]));
     this.comparison = data.comparison;

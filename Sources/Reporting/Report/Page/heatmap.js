@@ -7,8 +7,9 @@ class HeatMapView {
     this.controls = element("div", { class: "controls" });
     this.legend = element("div", { class: "legend" });
     this.scroll = element("div", { class: "gridscroll" });
-    this.overview = new Chart(host, { height: 210 });
-    const left = element("div", { class: "heat" }, this.legend, this.scroll, this.overview.node);
+    const left = element("div", { class: "heat" }, this.legend, this.scroll);
+    this.overview = new Chart(left, { height: 210 });
+    this.ranking = new RankingTable(left, page);
     this.detail = element("div", { class: "detail", id: "module", role: "region", "aria-label": "The chosen module" });
     host.replaceChildren(this.controls, element("div", { class: "split" }, left, this.detail));
     this.buildControls();
@@ -45,6 +46,7 @@ class HeatMapView {
     this.drawGrid(state);
     this.drawLegend(state);
     this.drawOverview(state);
+    this.ranking.draw(state);
   }
 
   drawControls({ model, run, runIndex, metric, place }) {
@@ -98,6 +100,8 @@ class HeatMapView {
   drawGrid(state) {
     const { run } = state;
     if (this.gridOf !== run) this.buildGrid(run);
+    // Below a small grid there is room for the table.
+    if (this.gridOf === undefined && run.modules.length <= 40) this.ranking.node.open = true;
     this.gridOf = run;
     const colour = this.colouring(state);
     this.grid.setAttribute("aria-label", `${state.metric.group}: ${state.metric.title} at step ${run.steps[state.place]}, by layer and projection`);
@@ -227,5 +231,38 @@ class HeatMapView {
       y: { scale: metric.scale }, lines, levels: metric.middle === 1 ? [{ y: 1, name: "chance" }] : [], cursor: step,
       onPick: (x) => this.page.select({ step: x }),
     });
+  }
+}
+
+/** The same numbers as a table, the largest first: for those who read rather than look. */
+class RankingTable {
+  constructor(parent, page) {
+    this.page = page;
+    this.summary = element("summary");
+    this.body = element("tbody");
+    this.head = element("tr");
+    const table = element("table", {}, element("thead", {}, this.head), this.body);
+    this.node = element("details", { class: "numbers ranking" }, this.summary, element("div", { class: "scroll" }, table));
+    this.node.addEventListener("toggle", () => this.node.open && this.state && this.draw(this.state));
+    parent.append(this.node);
+  }
+
+  draw(state) {
+    this.state = state;
+    const { run, metric, place } = state;
+    this.summary.textContent = `All modules by ${metric.title} at step ${run.steps[place]}`;
+    if (!this.node.open) return;
+    const titles = ["module", metric.title + (metric.unit ? ` (${metric.unit})` : ""), ...(metric.reference ? [metric.referenceTitle] : [])];
+    this.head.replaceChildren(...titles.map((title) => element("th", { scope: "col" }, title)));
+    const value = (module) => run.value(metric.key, place, module);
+    const order = run.modules.map((_, module) => module).sort((a, b) => (Number.isFinite(value(b)) ? value(b) : -Infinity) - (Number.isFinite(value(a)) ? value(a) : -Infinity) || a - b);
+    this.body.replaceChildren(...order.map((module) => this.row(state, module, value(module))));
+  }
+
+  row({ run, metric, place, module: chosen }, module, value) {
+    const button = element("button", { type: "button", class: "plainlink name", "aria-current": module === chosen ? "true" : null }, run.modules[module]);
+    button.addEventListener("click", () => this.page.select({ module, isOpened: true }));
+    const beside = metric.reference ? [element("td", {}, brief(run.value(metric.reference, place, module)))] : [];
+    return element("tr", {}, element("th", { scope: "row" }, button), element("td", {}, brief(value)), ...beside);
   }
 }

@@ -218,7 +218,7 @@ class ProfileChart extends Chart {
   bars({ name, bins }, most, { width, top, height, tone }) {
     const y = (share) => top + height * (1 - share / (most * 1.08));
     const parts = [
-      shape("text", { class: `linename ${tone}`, x: MARGIN.left + 2, y: top + 11 }, name),
+      shape("text", { class: `linename end ${tone}`, x: this.place(width, 9).x + this.place(width, 9).size, y: top + 11 }, name),
       shape("text", { class: "tick end", x: MARGIN.left - 6, y: y(most) + 4 }, tickText(Number(most.toPrecision(2)))),
       shape("text", { class: "tick end", x: MARGIN.left - 6, y: top + height + 1 }, "0"),
       shape("line", { class: "axis", x1: MARGIN.left, x2: width - MARGIN.right, y1: top + height, y2: top + height }),
@@ -236,7 +236,7 @@ class ProfileChart extends Chart {
   }
 
   binNames(width) {
-    const names = [[0, "leading"], [9, "trailing"], [10, "null"]];
+    const names = [[0, "leading"], [9, "trailing"], [10, "outside"]];
     return names.map(([bin, name]) => {
       const { x, size } = this.place(width, bin);
       const anchor = bin === 0 ? "" : bin === 9 ? " end" : " middle";

@@ -32,12 +32,19 @@ class Page {
 
   /** What a page shows at first: the run, the metric and the module of the first finding that has them. */
   opening() {
-    for (const [index, run] of this.model.runs.entries()) {
-      const link = [...document.querySelectorAll("#findings a[data-select]")].map((node) => JSON.parse(node.dataset.select));
-      const found = link.find((target) => target.run === index && target.metric && run.has(target.metric));
-      if (found) return found;
-    }
-    return {};
+    // The gravest of each run come first, and a run with an alert before one without.
+    const links = ["alert", "warning", "info"].flatMap((severity) => [
+      ...document.querySelectorAll(`.finding[data-severity=${severity}] > .links a[data-select]`),
+    ]);
+    const targets = links.map((link) => JSON.parse(link.dataset.select));
+    const found = targets.find((target) => target.metric && this.model.runs[target.run]?.has(target.metric));
+    return found ? this.target(found) : {};
+  }
+
+  /** What a finding's link selects: of a step between checkpoints the next one, as its numbers are of the stretch before it. */
+  target(link) {
+    const run = this.model.runs[link.run];
+    return link.step === undefined || !run?.steps.length ? link : { ...link, step: run.checkpointFrom(link.step) };
   }
 
   /** The selection as what it selects, with the nearest thing where it is not there. */
@@ -90,7 +97,7 @@ class Page {
       if (!link || !this.model) return;
       const target = JSON.parse(link.dataset.select);
       event.preventDefault();
-      this.select(target);
+      this.select(this.target(target));
       const goal = document.getElementById(target.column ? `behaviour-${target.column}` : link.hash.slice(1)) ?? document.querySelector(link.hash);
       goal.scrollIntoView({ behavior: motion(), block: "start" });
       const focused = goal.querySelector("[tabindex], select, button") ?? goal;
@@ -157,10 +164,21 @@ function readHash() {
     const [key, value] = part.split("=");
     if (value === undefined) continue;
     if (key === "run" || key === "step") found[key] = Number(value);
-    if (key === "metric" || key === "module") found[key] = decodeURIComponent(value);
+    if (key === "metric" || key === "module") found[key] = decoded(value);
   }
   return found;
 }
 
+/** A part of an address as text; as it is where it is no such part. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 const page = new Page();
+// A page that is served live gets new data so.
+document.addEventListener("spectroscope-data", (event) => page.render(event.detail));
 page.render(JSON.parse(document.getElementById("data").textContent));
