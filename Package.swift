@@ -12,6 +12,9 @@ let collections: Target.Dependency = .product(name: "OrderedCollections", packag
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
+let http: [Target.Dependency] = [
+  .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
+]
 
 func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
   .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
@@ -35,6 +38,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     // MARK: C libraries
@@ -62,7 +66,7 @@ let package = Package(
         .embedInCode("Report/Page/scales.js"), .embedInCode("Report/Page/charts.js"),
         .embedInCode("Report/Page/behaviour.js"), .embedInCode("Report/Page/heatmap.js"),
         .embedInCode("Report/Page/module.js"), .embedInCode("Report/Page/comparison.js"),
-        .embedInCode("Report/Page/page.js"),
+        .embedInCode("Report/Page/page.js"), .embedInCode("Report/Page/live.js"),
       ]),
     library("Assessment", ["RunStore", "Diagnosis", "Spectra", "Weights", collections]),
     .executableTarget(
@@ -70,7 +74,7 @@ let package = Package(
       dependencies: [
         "Assessment", "Reporting", "Measurement", "RunStore", "Training", "Diagnosis", "Spectra", "Adapters", "Weights",
         "LinearAlgebra", arguments, collections, logging,
-      ],
+      ] + http,
       path: "Sources/CommandLine",
       resources: [
         .embedInCode("Integrations/spectroscope_callback.py"), .embedInCode("Integrations/verl.md"),

@@ -50,8 +50,12 @@ struct Compare: ParsableCommand {
 
   static func read(_ path: String, name: String) throws -> ComparedRun {
     let analysed = try AnalysedRun(at: path)
-    var run = ComparedRun(
-      name: name, path: path, analysis: analysed.analysis, records: analysed.records ?? TrainingRecords())
+    return try read(path, name: name, analysis: analysed.analysis, records: analysed.records)
+  }
+
+  /// The same with an analysis that is there already.
+  static func read(_ path: String, name: String, analysis: Analysis, records: TrainingRecords?) throws -> ComparedRun {
+    var run = ComparedRun(name: name, path: path, analysis: analysis, records: records ?? TrainingRecords())
     if run.method == AdapterMethod.svd.rawValue, let folder = try AnalysedRun.runFolder(of: path) {
       let identity = try GuardedReading.run(at: folder).identity
       run.directions = identity.configuration["directions"]?.string.flatMap(SVDDirections.init(rawValue:))

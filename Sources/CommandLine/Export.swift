@@ -1,6 +1,7 @@
 import ArgumentParser
 import Diagnosis
 import Foundation
+import Measurement
 import Reporting
 import RunStore
 import Weights
@@ -53,11 +54,12 @@ struct Export: ParsableCommand {
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     let run = try RunLocation.folder(of: path)
     guard exists, isFolder.boolValue || run != nil else { return path }
-    let file = (run ?? path) + "/" + RunLayout.analysis
-    guard FileManager.default.fileExists(atPath: file) else {
+    let folders = [run ?? path, path + "/" + FollowOptions.stateName]
+    let found = folders.map { $0 + "/" + RunLayout.analysis }.first(where: FileManager.default.fileExists)
+    guard let file = found else {
       throw FileError(
         .cannotOpen, path: path,
-        "expected an analysis file, or a folder that holds analysis.h5, found a "
+        "expected an analysis file, or a folder that holds analysis.h5 or is watched, found a "
           + (isFolder.boolValue ? "folder without it" : "packed run without it"),
         remedy: "Make one with `spectroscope analyze`")
     }

@@ -13,6 +13,8 @@ struct GateSubject {
   let base: String?
   let initial: String?
   let method: AdapterMethod?
+  /// How deep it is measured where it has to be.
+  var depth = MeasurementDepth.update
   /// Says something beside the results.
   let note: (String) -> Void
   let progress: ProgressLine?
@@ -33,7 +35,7 @@ struct GateSubject {
     if let found, newer == nil { return found }
     let state = newer.map { "the analysis of \(path) ends before checkpoint \($0)" } ?? "\(path) is not analysed yet"
     guard run != nil || base != nil else { throw MissingBase(state: state) }
-    note("\(state): it is analysed\(newer == nil ? "" : " anew"), at depth update")
+    note("\(state): it is analysed\(newer == nil ? "" : " anew"), at depth \(depth.rawValue)")
     return try measured(isRun: run != nil)
   }
 
@@ -89,13 +91,13 @@ extension GateSubject {
     let run = try GuardedReading.run(at: path)
     let folder = if let base { base } else { try BaseLocation.folder(for: run.identity.base) }
     return try MeasurementOptions(
-      run: run, base: folder, initial: initial, method: method, depth: .update, jobs: Analyze.availableCores,
+      run: run, base: folder, initial: initial, method: method, depth: depth, jobs: Analyze.availableCores,
       output: output)
   }
 
   private func optionsOfSeries(_ output: String) -> MeasurementOptions {
     return MeasurementOptions(
-      source: path, base: base!, initial: initial, method: method, depth: .update, jobs: Analyze.availableCores,
+      source: path, base: base!, initial: initial, method: method, depth: depth, jobs: Analyze.availableCores,
       output: output)
   }
 

@@ -7,6 +7,12 @@ enum Interruption {
 
   static var isWished: Bool { wished.load(ordering: .relaxed) }
 
+  /// Sleeps in short pieces, so that an interruption ends it soon.
+  static func wait(_ seconds: Double) {
+    let end = Date().addingTimeInterval(seconds)
+    while !isWished, Date() < end { usleep(UInt32(min(0.2, max(0.001, end.timeIntervalSinceNow)) * 1e6)) }
+  }
+
   /// Begins to listen; call once.
   static func listen() {
     for number in [SIGINT, SIGTERM] {

@@ -35,7 +35,7 @@ struct WriteReport: ParsableCommand {
   }
 
   func run() throws {
-    let sources = try files.map(ReportSource.init)
+    let sources = try files.map { try ReportSource($0) }
     let paths = sources.flatMap(\.analysed)
     guard !paths.isEmpty || sources.contains(where: { !$0.mapped.isEmpty }) else {
       throw FileError(
@@ -60,6 +60,9 @@ struct ReportSource {
   var notAnalysed: [String] = []
   /// Every run of a grid.
   var mapped: [MappedRun] = []
+
+  /// A run folder, whether it has an analysis or not.
+  init(run path: String) { analysed = [path] }
 
   /// - Throws: `FileError` where there is nothing at `path`, or a record in a grid is damaged.
   init(_ path: String) throws {

@@ -34,7 +34,7 @@ struct Spectroscope: ParsableCommand {
     subcommands: [
       Demo.self, Plan.self, Train.self, Lab.self, Corpus.self, Pretrain.self, Analyze.self, Diagnose.self, Gate.self,
       Watch.self, Integrate.self,
-      Compare.self, WriteReport.self,
+      Compare.self, WriteReport.self, Serve.self,
       Explain.self, Basis.self, Export.self, Inspect.self, Convert.self, Pack.self, Doctor.self, CopyAnalysis.self,
       ExtractRun.self, PackRun.self,
       UnpackRun.self,

@@ -97,7 +97,7 @@ struct Watch: ParsableCommand {
       return try end(with: outcome)
     }
     while !Interruption.isWished {
-      Self.wait(interval)
+      Interruption.wait(interval)
       guard !Interruption.isWished else { break }
       _ = try session.look()
     }
@@ -109,11 +109,5 @@ struct Watch: ParsableCommand {
   private func end(with outcome: Verdict.Outcome?) throws {
     let code = (outcome ?? .inconclusive).exitCode
     if code != 0 { throw ExitCode(code) }
-  }
-
-  /// Sleeps in short pieces, so that an interruption ends it soon.
-  private static func wait(_ seconds: Double) {
-    let end = Date().addingTimeInterval(seconds)
-    while !Interruption.isWished, Date() < end { usleep(UInt32(min(0.2, max(0.001, end.timeIntervalSinceNow)) * 1e6)) }
   }
 }

@@ -12,7 +12,7 @@ package struct FollowOptions: Sendable {
   package var settling = 30.0
 
   /// The name of the default state folder, in the one that is followed; trainers pass over it.
-  private static let stateName = ".spectroscope"
+  package static let stateName = ".spectroscope"
 
   package init(
     source: String, base: String, state: String? = nil, initial: String? = nil, method: AdapterMethod? = nil,

@@ -7,12 +7,16 @@ import Weights
 /// in its names, nothing of it can run or fetch.
 package struct ReportPage: Sendable {
   let report: Report
+  /// Whether a server keeps it up to date.
+  let isLive: Bool
 
-  package init(_ report: Report) { self.report = report }
+  /// - Parameter isLive: it then fetches itself anew, from where it came from, when `events` there says so.
+  package init(_ report: Report, isLive: Bool = false) { (self.report, self.isLive) = (report, isLive) }
 
   package var html: String {
     let parts: [String: String] = [
-      "policy": Self.policy, "style": Self.style, "script": Self.script, "title": HTML("\(title)").text,
+      "policy": Self.policy(script: script, isLive: isLive), "style": Self.style, "script": script,
+      "live": liveLine.text, "title": HTML("\(title)").text,
       "heading": HTML("\(heading)").text, "navigation": navigation.text, "verdicts": verdicts.text,
       "findings": findings.text, "behaviour": numbers.text, "comparison": comparison.text, "map": map.text,
       "gaps": gaps.text, "sources": sources.text,
@@ -35,10 +39,16 @@ package struct ReportPage: Sendable {
 
   private var heading: String {
     switch report.runs.count {
-    case 0: "A grid of runs"
+    case 0: report.map == nil ? "Nothing to show yet" : "A grid of runs"
     case 1: report.runs[0].name
     default: report.runs.map(\.name).joined(separator: " · ")
     }
+  }
+
+  private var script: String { isLive ? Self.liveScript : Self.script }
+
+  private var liveLine: HTML {
+    isLive ? HTML("<p id=\"live\" class=\"live\" role=\"status\">Connecting …</p>\n") : HTML("")
   }
 
   private var title: String { "\(heading) – Spectroscope" }
@@ -62,17 +72,25 @@ extension ReportPage {
   static let style = String(decoding: PackageResources.report_css, as: UTF8.self)
 
   /// The scripts in the order in which they build on one another, as one that leaves no names behind.
-  static let script: String = {
-    let files = [
+  static let script = joined(files)
+  static let liveScript = joined(files + [PackageResources.live_js])
+
+  private static var files: [[UInt8]] {
+    [
       PackageResources.decode_js, PackageResources.scales_js, PackageResources.charts_js, PackageResources.behaviour_js,
       PackageResources.heatmap_js, PackageResources.module_js, PackageResources.comparison_js, PackageResources.page_js,
     ]
-    return "\"use strict\";\n{\n" + files.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n") + "}\n"
-  }()
+  }
 
-  /// Nothing is loaded, sent or run but the style sheet and the script that the page carries.
-  static let policy =
+  private static func joined(_ files: [[UInt8]]) -> String {
+    "\"use strict\";\n{\n" + files.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n") + "}\n"
+  }
+
+  /// Nothing is loaded, sent or run but the style sheet and the script that the page carries; a live one may ask its own server.
+  static func policy(script: String, isLive: Bool) -> String {
     "default-src 'none'; style-src '\(digest(of: style))'; script-src '\(digest(of: script))'; base-uri 'none'; form-action 'none'"
+      + (isLive ? "; connect-src 'self'" : "")
+  }
 
   /// A text's SHA-256 as a Content-Security-Policy has it.
   static func digest(of text: String) -> String {
