@@ -66,12 +66,7 @@ package struct CorpusTable: Equatable, Sendable {
   /// - Parameter path: what the text is called in errors.
   /// - Throws: `.badContent` for what is no such table.
   package init(csv bytes: ArraySlice<UInt8>, path: String) throws(FileError) {
-    let table: [CommaSeparatedText.Row]
-    do throws(CommaSeparatedText.Failure) {
-      table = try CommaSeparatedText.rows(of: bytes)
-    } catch {
-      throw FileError(.badContent, path: path, object: "line \(error.line)", error.problem)
-    }
+    let table = try CommaSeparatedText.rows(of: bytes, path: path)
     guard let header = table.first?.fields, header.starts(with: Self.fixed) else {
       throw FileError(.badContent, path: path, "expected a table of runs with the columns \(Self.fixed), found another")
     }

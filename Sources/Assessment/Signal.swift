@@ -48,7 +48,7 @@ package enum Signal: String, CaseIterable, Sendable {
     guard let first = reward.points.first else { return Series() }
     var (smooth, peak) = (first.value, first.value)
     return reward.map { point in
-      smooth += 0.4 * (point.value - smooth)
+      smooth += SmoothedFall.weight * (point.value - smooth)
       peak = max(peak, smooth)
       return peak > 0 ? 1 - smooth / peak : 0
     }

@@ -111,7 +111,7 @@ struct GridSession {
       let task = try opened.openTask(for: base.model)
       try opened.requireFit(to: base.model, task: task)
       let run = Grid.Run(name: run.name, configuration: opened)
-      let state = try RunOutcome.state(of: folder, opened, baseID: base.id, acceptsStop: gate != nil)
+      let state = try RunOutcome.state(of: folder, opened, baseID: base.id)
       return Part(index: index, run: run, folder: folder, base: base, state: state)
     }
   }
@@ -125,8 +125,7 @@ struct GridSession {
       part.run.configuration, out: part.folder, threads: 1, resumes: part.state == .unfinished, beginsAgain: true,
       base: part.base, gate: gate)
     if case .interrupted = try session.run(.init(record: { report($0.step) })) { return nil }
-    let state = try RunOutcome.state(
-      of: part.folder, part.run.configuration, baseID: part.base.id, acceptsStop: gate != nil)
+    let state = try RunOutcome.state(of: part.folder, part.run.configuration, baseID: part.base.id)
     guard let outcome = state.outcome else {
       throw FileError(.cannotWrite, path: part.folder, "the run that was just written cannot be read")
     }
@@ -155,7 +154,7 @@ struct GridSession {
     try PendingFile.write(LaboratoryTable(outcomes.compactMap(\.self)).summary, to: summary)
   }
 
-  /// Critical rates are those of the whole grid, or none.
+  /// Critical rates are those of the whole grid, or none; a gate that lowers rates leaves none.
   private func finish(_ outcomes: [RunOutcome?]) throws -> [RunOutcome] {
     let finished = outcomes.compactMap(\.self)
     guard finished.count == outcomes.count else {
@@ -163,7 +162,7 @@ struct GridSession {
         message: "\(finished.count) of \(outcomes.count) runs are done and kept in \(out). The same command goes on "
           + "from there")
     }
-    try PendingFile.write(LaboratoryTable(finished).critical, to: critical)
+    if gate == nil { try PendingFile.write(LaboratoryTable(finished).critical, to: critical) }
     return finished
   }
 }

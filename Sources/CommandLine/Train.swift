@@ -49,7 +49,7 @@ struct Train: ParsableCommand {
   @Option(
     defaultAsFlag: .standard,
     help: ArgumentHelp(
-      "Watch the run, and act as a policy says, a YAML file. To be given again with --resume.",
+      "Watch the run, and act as a policy says, a YAML file. With --resume the run goes on under the one that it was begun with.",
       valueName: "file"))
   var gate: GateChoice?
 
@@ -92,10 +92,7 @@ struct Train: ParsableCommand {
 
   private func train() throws {
     guard let out else { throw ValidationError("Missing expected argument '--out <dir>'") }
-    guard let session = try session(out) else {
-      if !quiet { Console.error("\(out) holds the whole run already") }
-      return
-    }
+    guard let session = try session(out) else { return try sayHowItEnded(out) }
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
@@ -118,11 +115,21 @@ struct Train: ParsableCommand {
     if !quiet { Console.error("wrote \(out)") }
   }
 
+  /// A run that its gate has stopped ends as it did then.
+  private func sayHowItEnded(_ out: String) throws {
+    let last = try RunFolder(path: out).records().records.last
+    if let last, let reason = Intervention.reasonOfStop(behind: last.step, in: out) {
+      Console.error("the gate has stopped the run in \(out) behind step \(last.step). \(reason)")
+      throw ExitCode(Verdict.Outcome.alert.exitCode)
+    }
+    if !quiet { Console.error("\(out) holds the whole run already") }
+  }
+
   /// The run to train; nil for one that is to be resumed and has ended.
   private func session(_ out: String) throws -> TrainingSession? {
     if resume, RunFolder.isRun(at: out) { return try resumed(out) }
     return TrainingSession(
-      try layered(over: TrainingConfiguration()), out: out, threads: threads.count, gate: try trainingGate())
+      try layered(over: TrainingConfiguration()), out: out, threads: threads.count, policy: try givenPolicy())
   }
 
   /// The session that goes on with the run in the folder, of the configuration that it was begun with.
@@ -135,16 +142,24 @@ struct Train: ParsableCommand {
         "the run in \(out) was begun with another --\(TrainingConfiguration.option(of: name)). Leave it out to go on with that "
           + "run, or name a new folder")
     }
+    let policy = try RunPolicy(ofRun: out)
+    if let given = try givenPolicy(), given.policy != policy?.policy {
+      throw ValidationError(
+        "the run in \(out) was begun \(policy == nil ? "without --gate" : "with another --gate"). Leave it out to go on with that run, or name a new "
+          + "folder")
+    }
     let base = try RunFolder(path: out).identity.baseID
     if case .finished = try RunOutcome.state(of: out, recorded, baseID: base) { return nil }
-    return TrainingSession(recorded, out: out, threads: threads.count, resumes: true, gate: try trainingGate())
+    return TrainingSession(recorded, out: out, threads: threads.count, resumes: true, policy: policy)
   }
 
-  /// That the policy cannot be read is better said before anything is trained.
-  private func trainingGate() throws -> ((RunSetup) -> TrainingGate)? {
-    guard let gate else { return nil }
-    let policy = if case .file(let path) = gate { try PolicyFile.read(from: path) } else { GatePolicy() }
-    return { TrainingGate(policy, setup: $0) }
+  /// That it cannot be read is better said before anything is trained.
+  private func givenPolicy() throws(FileError) -> RunPolicy? {
+    switch gate {
+    case nil: nil
+    case .standard: .standard
+    case .file(let path): try RunPolicy(path: path)
+    }
   }
 
   /// One line for a step: where it is, and how it goes.

@@ -18,10 +18,12 @@ struct TrainingSession {
   let base: LoadedBase?
   /// The gate between each update and the next rollout, of the run's setup; nil for none.
   let gate: ((RunSetup) -> TrainingGate)?
+  /// What that gate is of, where it is a policy's.
+  let policy: RunPolicy?
 
   init(
     _ configuration: TrainingConfiguration, out: String, threads: Int, resumes: Bool = false, beginsAgain: Bool = false,
-    base: LoadedBase? = nil, gate: ((RunSetup) -> TrainingGate)? = nil
+    base: LoadedBase? = nil, policy: RunPolicy? = nil, gate: ((RunSetup) -> TrainingGate)? = nil
   ) {
     self.configuration = configuration
     self.out = out
@@ -29,7 +31,8 @@ struct TrainingSession {
     self.resumes = resumes
     self.beginsAgain = beginsAgain
     self.base = base
-    self.gate = gate
+    self.policy = policy
+    self.gate = gate ?? policy.map { policy in { TrainingGate(policy.policy, setup: $0) } }
   }
 
   /// Trains, with every record and every deed of the gate told once it is written.
@@ -53,7 +56,7 @@ struct TrainingSession {
       (recorder, point) = try RunRecorder.resuming(
         out, expected: identity, beginsAgain: beginsAgain, gate: gate, listeners: listeners)
     } else {
-      recorder = RunRecorder(path: out, identity: identity, gate: gate, listeners: listeners)
+      recorder = RunRecorder(path: out, identity: identity, gate: gate, policy: policy, listeners: listeners)
     }
     let trainer = try Trainer(configuration, base: base.model, task: task, threads: threads, observer: recorder)
     if let point { try trainer.restore(point.state, from: point.snapshot, initial: point.initial) }

@@ -184,7 +184,8 @@ extension RunEvidence {
     guard let bound = StrideBounds.at(spacing: stretch)?.methods[boundedMethod]?.size.value, !modules.isEmpty else {
       return nil
     }
-    return bound * Stride(step: step, stretch: stretch, size: 0, shift: nil).usual / Double(modules.count).squareRoot()
+    return bound * Stride(step: step, stretch: stretch, size: 0, shift: nil, refused: refusedUpdates(by: step)).usual
+      / Double(modules.count).squareRoot()
   }
 
   /// The steps from the checkpoint before to the one of `step`, or from the start.

@@ -17,7 +17,10 @@ extension MeasurementPlan {
     setup.rank = modules.compactMap { $0.appearances.last?.module.configuredRank }.max()
     setup.alpha = configuration.hasAlpha ? configuration.alpha : nil
     setup.learningRate = records.records.compactMap { $0.values["learning_rate"] ?? nil }.max()
-    if let run { setup.take(run.identity) }
+    if let run {
+      setup.take(run.identity)
+      setup.learningRate = Intervention.learningRate(in: run.files) ?? setup.learningRate
+    }
     return setup
   }
 }

@@ -70,12 +70,22 @@ package struct Intervention: Equatable, Sendable {
   /// How often the gate of a run has acted.
   package static func count(in folder: String) throws(FileError) -> Int { try lines(in: folder).count }
 
-  /// Whether the gate of a run stopped it behind a step.
-  static func hasStopped(behind step: Int, in folder: String) -> Bool {
-    guard let last = try? lines(in: folder).last, let object = try? JSONValue(parsing: Array(last)) else {
-      return false
-    }
-    return object["action"]?.string == TrainingGate.Options.Action.stop.rawValue && object["step"]?.int == step
+  /// What the gate of a run stopped it for behind a step; nil where it did not.
+  package static func reasonOfStop(behind step: Int, in folder: String) -> String? {
+    guard let last = deeds(in: folder).last, last["action"]?.string == TrainingGate.Options.Action.stop.rawValue,
+      last["step"]?.int == step
+    else { return nil }
+    let finding = last["finding"]
+    return ["code", "name", "message"].compactMap { finding?[$0]?.string }.joined(separator: " ")
+  }
+
+  /// The learning rate that a run is configured with since its gate last went back; nil where it never did.
+  package static func learningRate(in folder: String) -> Double? {
+    deeds(in: folder).reversed().lazy.compactMap { $0["learning_rate"]?.double }.first
+  }
+
+  private static func deeds(in folder: String) -> [JSONValue] {
+    ((try? lines(in: folder)) ?? []).compactMap { try? JSONValue(parsing: Array($0)) }
   }
 
   private static func lines(in folder: String) throws(FileError) -> [ArraySlice<UInt8>] {

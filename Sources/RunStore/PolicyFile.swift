@@ -25,6 +25,10 @@ package enum PolicyFile {
   ///
   /// - Throws: `.cannotOpen`, or `.badContent` with the line, what was expected and found, and what to do.
   package static func read(from path: String) throws(FileError) -> GatePolicy {
+    try policy(in: text(of: path), path: path)
+  }
+
+  static func text(of path: String) throws(FileError) -> String {
     let file = try PositionedFile(path: path)
     guard file.size <= mostBytes else {
       throw FileError(.badContent, path: path, "expected a policy of at most \(mostBytes) bytes, found \(file.size)")
@@ -32,7 +36,7 @@ package enum PolicyFile {
     guard let text = String(validating: try file.read(file.size, at: 0), as: UTF8.self) else {
       throw FileError(.badContent, path: path, "expected a policy in UTF-8, found other bytes")
     }
-    return try policy(in: text, path: path)
+    return text
   }
 
   /// Reads a policy; `path` is the file it is in, for messages.

@@ -5,8 +5,9 @@ import Weights
 ///
 ///     run.h5                   identity, configuration, the adapter at step 0, links to the checkpoints: see `RunIndex`
 ///     checkpoints/00000100.h5  the adapter at a step: see `RunCheckpoint`
-///     resume/00000100.h5       what going on from a step needs: see `ResumeFile`; the last two
+///     resume/00000100.h5       what going on from a step needs: see `ResumeFile`; the last two, or all where a gate may go back
 ///     training.jsonl           one line a step, appended live: see `TrainingRecords`
+///     policy.yaml              of the run's own gate, where it has one: see `RunPolicy`
 ///     interventions.jsonl      what the gate did about the run's own alarms, one line each: see `Intervention`
 ///     training.h5              the same as datasets, as it was at the last checkpoint: see `TrainingFile`
 ///     analysis.h5              see `AnalysisFile`
@@ -16,6 +17,7 @@ package enum RunLayout {
   package static let checkpoints = "checkpoints"
   package static let resume = "resume"
   package static let records = "training.jsonl"
+  package static let policy = "policy.yaml"
   package static let interventions = "interventions.jsonl"
   package static let training = "training.h5"
   package static let analysis = "analysis.h5"

@@ -69,20 +69,19 @@ extension RunOutcome {
 
   /// Looks at the folder of a run of that configuration.
   ///
-  /// A run is finished if its last record is of the last step, or of a step at which it ended early by its own rule, and the checkpoint of
-  /// that step is sound.
+  /// A run is finished if its last record is of the last step, or of a step at which it ended early by its own rule or its gate stopped it, and the
+  /// checkpoint of that step is sound.
   ///
-  /// - Parameter acceptsStop: whether a run that its gate has stopped counts as finished.
   /// - Throws: `.cannotCreate` where the folder holds another run; `FileError` where it holds one of which nothing can be read.
   package static func state(
-    of path: String, _ configuration: TrainingConfiguration, baseID: String, acceptsStop: Bool = false
+    of path: String, _ configuration: TrainingConfiguration, baseID: String
   ) throws(FileError) -> State {
     guard RunFolder.isRun(at: path) else { return .absent }
     let folder = try RunFolder(path: path)
     try check(folder, configuration, baseID)
     guard folder.indexError == nil, let records = try? folder.records().records, let last = records.last,
       last.step == configuration.steps || hasEndedEarly(records, configuration)
-        || (acceptsStop && Intervention.hasStopped(behind: last.step, in: path)),
+        || Intervention.reasonOfStop(behind: last.step, in: path) != nil,
       folder.steps.last == last.step, (try? folder.snapshot(at: last.step)) != nil,
       let outcome = RunOutcome(folder.identity, configuration, records), last.values["accuracy"] != nil
     else { return .unfinished }

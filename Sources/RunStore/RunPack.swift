@@ -9,7 +9,7 @@ import Weights
 ///     /initial/<module>/<tensor>  the adapter at step 0
 ///     /checkpoints/<step>   what `RunCheckpoint` describes, as a group
 ///     /training             what `TrainingFile` describes
-///     /training_jsonl       the text of training.jsonl
+///     /training_jsonl       the text of training.jsonl; /policy_yaml and /interventions_jsonl likewise, where there are such
 ///     /analysis, /findings  what `AnalysisFile` describes; where it comes from are attributes of /analysis, and the trainer's log that
 ///                           was joined to it is /analysis/training
 ///
@@ -19,6 +19,10 @@ package enum RunPack {
     name: "spectroscope-pack", version: 1, description: "a packed run", remedy: "Make one with `spectroscope pack`",
     remedyForOlder: "Pack the run again")
   private static let records = "training_jsonl"
+  /// Datasets of text, and the files that they are of.
+  private static let texts = [
+    ("policy_yaml", RunLayout.policy), ("interventions_jsonl", RunLayout.interventions),
+  ]
 
   /// Writes the run folder at `run` as one file, whole.
   ///
@@ -34,6 +38,9 @@ package enum RunPack {
         try folder.checkpoint(at: step).write(to: try checkpoints.createGroup(String(step)))
       }
       try writeRecords(of: folder, to: root)
+      for (name, file) in texts where FileManager.default.fileExists(atPath: folder.path + "/" + file) {
+        try root.write(text: try wholeLines(of: folder.path + "/" + file), named: name)
+      }
       let analysis = folder.path + "/" + RunLayout.analysis
       guard FileManager.default.fileExists(atPath: analysis) else { return }
       try root.setAttribute("default", "analysis")
@@ -44,12 +51,16 @@ package enum RunPack {
   private static func writeRecords(of folder: RunFolder, to root: borrowing HDF5Group) throws(FileError) {
     let found = try folder.records()
     if found.isEmpty { return }
-    let file = try PositionedFile(path: folder.path + "/" + RunLayout.records)
-    let bytes = try file.read(file.size, at: 0)
-    // A line that a killed run has left without its end is none.
-    let end = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-    try root.write(text: String(decoding: bytes[..<end], as: UTF8.self), named: records)
+    try root.write(text: try wholeLines(of: folder.path + "/" + RunLayout.records), named: records)
     try TrainingFile.write(found, to: root)
+  }
+
+  /// A line that a killed run has left without its end is none.
+  private static func wholeLines(of path: String) throws(FileError) -> String {
+    let file = try PositionedFile(path: path)
+    let bytes = try file.read(file.size, at: 0)
+    let end = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    return String(decoding: bytes[..<end], as: UTF8.self)
   }
 
   /// Whether the HDF5 file at `path` is a packed run, by what it says of itself; throws where it cannot be read.
@@ -81,6 +92,9 @@ package enum RunPack {
     let initial = hasInitial ? try AdapterSnapshot(step: 0, from: try root.group("initial")) : nil
     try RunIndex.write(identity, initial: initial, in: folder)
     try unpackRecords(of: root, to: folder)
+    for (name, file) in texts where try root.contains(name) {
+      try PendingFile.write(try root.dataset(name).readTexts().joined(), to: folder + "/" + file)
+    }
     guard try root.contains("analysis") else { return }
     try AnalysisFile.write(AnalysisReader(besideOthersIn: root).analysis, to: folder + "/" + RunLayout.analysis)
   }

@@ -20,20 +20,24 @@ package final class RunRecorder: TrainingObserver {
     }
   }
 
-  /// Checkpoints that a gated run can go back to, beside that of step 0.
-  private static let pointsOfGatedRuns = 8
-
   private let path: String
   private let identity: RunIdentity
   private var gate: TrainingGate?
+  private let policy: RunPolicy?
   private var writer: RunWriter?
   private let listeners: Listeners
 
   /// The folder is made when training starts.
-  package init(path: String, identity: RunIdentity, gate: TrainingGate? = nil, listeners: Listeners = Listeners()) {
+  ///
+  /// - Parameter policy: what the gate is of, which the folder keeps.
+  package init(
+    path: String, identity: RunIdentity, gate: TrainingGate? = nil, policy: RunPolicy? = nil,
+    listeners: Listeners = Listeners()
+  ) {
     self.path = path
     self.identity = identity
     self.gate = gate
+    self.policy = policy
     self.listeners = listeners
   }
 
@@ -71,13 +75,15 @@ package final class RunRecorder: TrainingObserver {
     return (recorder, point)
   }
 
+  package var mayRefuse: Bool { gate?.mayRefuse ?? false }
+
   package func didStart(_ start: AdapterSnapshot, state: TrainingState) throws(FileError) {
     // A run that begins again has its folder already.
     if writer == nil {
       writer = try RunWriter(
-        creating: path, identity: identity, initial: start, wallTime: Date().timeIntervalSince1970)
+        creating: path, identity: identity, initial: start, policy: policy, wallTime: Date().timeIntervalSince1970)
     }
-    if gate != nil { try writer?.write(state) }
+    if gate?.mayGoBack == true { try writer?.write(state) }
   }
 
   package func didUpdate(
@@ -120,7 +126,7 @@ package final class RunRecorder: TrainingObserver {
   }
 
   package func willReachCheckpoint(_ state: TrainingState) throws(FileError) {
-    try writer?.write(state, keeping: gate == nil ? 2 : Self.pointsOfGatedRuns)
+    try writer?.write(state, keeping: gate?.mayGoBack == true ? nil : 2)
   }
 
   package func didReachCheckpoint(_ snapshot: AdapterSnapshot) throws(FileError) {

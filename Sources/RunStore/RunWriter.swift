@@ -23,14 +23,18 @@ package final class RunWriter: Sendable {
   /// Makes the folder, and in it the checkpoint of step 0 and the index.
   ///
   /// - Parameter initial: the adapter at step 0.
+  /// - Parameter policy: of the run's own gate.
   /// - Parameter wallTime: seconds since 1970.
   /// - Throws: `.cannotCreate` where the folder cannot be made or already holds a run, `.cannotWrite` where writing fails.
   package init(
-    creating path: String, identity: RunIdentity, initial: AdapterSnapshot, wallTime: Double? = nil
+    creating path: String, identity: RunIdentity, initial: AdapterSnapshot, policy: RunPolicy? = nil,
+    wallTime: Double? = nil
   ) throws(FileError) {
     precondition(initial.step == 0, "a run begins at step 0")
     let path = RunLayout.withoutTrailingSlash(path)
     try Self.makeFolder(path)
+    // Before it is a run: a run that is gone on with must not have lost its gate.
+    if let policy { try policy.write(toRun: path) } else { unlink(path + "/" + RunLayout.policy) }
     try RunCheckpoint(identity: identity, snapshot: initial, wallTime: wallTime)
       .write(to: path + "/" + RunLayout.checkpoint(0))
     try RunIndex.write(identity, initial: initial, in: path)
@@ -105,7 +109,8 @@ package final class RunWriter: Sendable {
     return lines.compactMap { try? JSONValue(parsing: Array($0)) }.filter { $0["step"]?.int.map { $0 > step } ?? false }
   }
 
-  /// Goes back to a checkpoint of this run: what was recorded and written behind it is taken out, and going on begins with `training`.
+  /// Goes back to a checkpoint of this run: what was recorded and written behind it is taken out, and going on begins with `training`. An analysis
+  /// of what was goes with it.
   ///
   /// A kill between these steps leaves a run that goes on before them, and comes to them again.
   ///
@@ -115,10 +120,12 @@ package final class RunWriter: Sendable {
       try ResumeFile.write(training, to: path + "/" + RunLayout.resumeFile(training.step))
       let folder = try RunFolder(path: path)
       // The latest first and the records last: whatever is left by a kill can be gone on from, to the same alarm.
+      for name in [RunLayout.findings, RunLayout.analysis] { unlink(path + "/" + name) }
       try Self.removeCheckpoints(behind: training.step, of: folder)
       try Self.cut(state.log, behind: training.step)
       state.records = try folder.records()
       try RunIndex.write(identity, initial: initial, in: path)
+      try TrainingFile.write(state.records, to: path + "/" + RunLayout.training)
     }
   }
 
@@ -134,9 +141,9 @@ package final class RunWriter: Sendable {
 
   /// Writes what going on from the next checkpoint needs; older ones go, but for those of the checkpoints before it and of step 0.
   ///
-  /// - Parameter count: how many stay, this one among them.
+  /// - Parameter count: how many stay, this one among them; nil for all.
   /// - Throws: `.cannotCreate` or `.cannotWrite`.
-  package func write(_ training: TrainingState, keeping count: Int = 2) throws(FileError) {
+  package func write(_ training: TrainingState, keeping count: Int? = 2) throws(FileError) {
     try state.withLock { (_) throws(FileError) in
       let folder = path + "/" + RunLayout.resume
       do {
@@ -145,6 +152,7 @@ package final class RunWriter: Sendable {
         throw FileError(.cannotCreate, path: folder, "the folder cannot be made", remedy: "Check its permissions")
       }
       try ResumeFile.write(training, to: path + "/" + RunLayout.resumeFile(training.step))
+      guard let count else { return }
       let older = try RunLayout.resumeSteps(in: path).filter { $0 > 0 && $0 < training.step }
       for step in older.dropLast(count - 1) { unlink(path + "/" + RunLayout.resumeFile(step)) }
     }

@@ -126,6 +126,34 @@ import Weights
     #expect(try records(out).compactMap { $0["learning_rate"]?.double } == Array(repeating: 2e-4, count: 6))
   }
 
+  /// The policy is a part of what the run was begun with, and a stop is an end.
+  @Test func aGatedRunStaysGated() throws {
+    let (out, policy) = (folder.path("run"), folder.path("policy.yaml"))
+    try "version: 1\ntraining: {action: refuse}\n".write(toFile: policy, atomically: true, encoding: .utf8)
+    let options = ["--method", "pissa", "--learning-rate", "0.02", "--steps", "12"]
+    func train(_ others: String..., out: String) throws -> ProcessResult {
+      try run(Program.path, ["train", "--out", out] + others, environment: Program.environment)
+    }
+    let gated = ["train", "--out", out, "--gate"] + options
+    #expect(try run(Program.path, gated, environment: Program.environment).status == 1)
+    let again = try train("--resume", "--quiet", out: out)
+    #expect(again.status == 1)
+    #expect(
+      again.stderr.hasPrefix("the gate has stopped the run in \(out) behind step 1. SP201 update-velocity a step"))
+    #expect(try train("--resume", "--gate", out: out).status == 1)
+    let other = try train("--resume", "--gate", policy, out: out)
+    #expect(other.status == 64)
+    #expect(
+      other.stderr.hasPrefix(
+        "Error: the run in \(out) was begun with another --gate. Leave it out to go on with that run, or name a new folder\n"
+      ))
+    let free = folder.path("free")
+    let ungated = ["train", "--out", free, "--quiet"] + options
+    try #require(try run(Program.path, ungated, environment: Program.environment).status == 0)
+    let late = try train("--resume", "--gate", out: free)
+    #expect(late.status == 64 && late.stderr.contains("was begun without --gate."))
+  }
+
   @Test func aGateWithoutAPolicyFileIsRefused() throws {
     let result = try train("--gate", folder.path("none.yaml"), out: folder.path("run"))
     #expect(

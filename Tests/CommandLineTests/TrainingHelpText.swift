@@ -215,8 +215,8 @@ enum TrainingHelpText {
       --threads <n>           How many threads to work with (default: the number of
                               cores). Results do not depend on it.
       --gate [<file>]         Watch the run, and act as a policy says, a YAML file.
-                              To be given again with --resume. (default as flag:
-                              stop at an alert)
+                              With --resume the run goes on under the one that it
+                              was begun with. (default as flag: stop at an alert)
       --quiet                 Print no progress and no notes; what the gate does is
                               said.
       --version               Show the version.

@@ -157,7 +157,7 @@ struct BehaviourTests {
     let bound = BehaviourBound.entropyRise.value
     func entropy(_ rise: Double) -> [Double] { (1...20).map { $0 < 10 ? 0.3 : 0.3 + rise * bound } }
     let finding = try #require(run(["entropy": entropy(1.05)]).findings("SP406").first)
-    #expect(finding.step == 12)
+    #expect(finding.step == 12 && finding.earliest == 8)
     #expect(
       finding.message == "the policy's entropy has risen from 0.300 to \((0.3 + 1.05 * bound).brief) nats a token")
     #expect(run(["entropy": entropy(0.95)]).findings("SP406").isEmpty)
@@ -225,7 +225,7 @@ struct BehaviourTests {
       ])
     }
     let finding = try #require(run(0.7).findings("SP411").first)
-    #expect(finding.severity == .warning && finding.step == 13)
+    #expect(finding.severity == .warning && finding.step == 13 && finding.earliest == 9)
     #expect(
       finding.message == "58.0 % of the completions are cut off, and their mean length has grown from 200 to 360 tokens"
     )

@@ -38,6 +38,17 @@ struct TrainingAtAllTests {
     #expect(run.findings("SP102").isEmpty)
   }
 
+  /// The run's own gate may have taken every update of a stretch back, or all but those of a rate of zero.
+  @Test func refusedUpdatesMoveNothing() {
+    var run = run { _, _ in 1e-3 }
+    run.add(.previous) { step, _ in [.frobeniusNorm: step == 20 ? 0 : 1e-3] }
+    run.log("learning_rate", (1...30).map { $0 == 18 ? 0 : 1e-3 })
+    run.log("refused", (1...30).map { (16...20).contains($0) && $0 != 18 ? 1 : .nan })
+    #expect(run.findings("SP102").isEmpty)
+    run.records[16].values["refused"] = nil
+    #expect(run.findings("SP102").first?.step == 20)
+  }
+
   @Test func theSmallestMoveIsAMove() {
     var run = run { _, _ in 1e-3 }
     run.add(.previous) { _, _ in [.frobeniusNorm: 1e-300] }

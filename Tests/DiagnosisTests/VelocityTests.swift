@@ -69,6 +69,43 @@ struct VelocityTests {
     #expect(StepSizeRemedy.learningRate(for: run(size: 0.5).evidence) == nil)
   }
 
+  /// In a warm-up the worst step may be one of a low rate; the rate to go to is below that one, not below the highest.
+  @Test func theRemedyStartsFromTheRateOfTheStep() throws {
+    var run = RunBuilder()
+    let bound = Self.bounds.methods["lora"]!.size.value * Self.bounds.alarm
+    run.log("update_stride", (1...30).map { ($0 == 3 ? 2 : 0.1) * bound * (0.2 + 0.8 / Double($0).squareRoot()) })
+    run.log("learning_rate", (1...30).map { 1e-3 * min(1, Double($0) / 10) })
+    let rate = try #require(StepSizeRemedy.learningRate(for: run.evidence))
+    #expect(abs(rate / (3e-4 * Self.bounds.goal / (2 * Self.bounds.alarm)) - 1) < 0.05)
+    // Since then the gate has lowered it further than that.
+    run.setup.learningRate = rate / 2
+    let finding = try #require(run.findings("SP201").first)
+    #expect(finding.remedy?.hasPrefix("The learning rate has been lowered to \((rate / 2).brief) since") == true)
+  }
+
+  /// An update that was taken back is none of Adam's steps: the one behind it is as large as its first.
+  @Test func aRefusedUpdateDoesNotCount() {
+    let bound = Self.bounds.methods["lora"]!.size.value * Self.bounds.alarm
+    func run(refused: Bool) -> RunBuilder {
+      var run = RunBuilder()
+      // 0.2 + 0.8/√t is 0.77 at the second step.
+      run.log("update_stride", (1...30).map { $0 == 1 ? .nan : ($0 == 2 ? 0.9 : 0.2) * bound })
+      if refused { run.log("refused", (1...30).map { $0 == 1 ? 1 : .nan }) }
+      return run
+    }
+    #expect(run(refused: false).findings("SP201").first { $0.severity == .alert }?.step == 2)
+    #expect(!run(refused: true).findings("SP201").contains { $0.severity == .alert })
+    #expect(run(refused: true).evidence.strides.prefix(2).map(\.updates) == [1, 2])
+  }
+
+  /// A rate that leaps explains a collapse; one that falls, by a schedule or the run's own gate, does not.
+  @Test(arguments: [(4.0, true), (3.9, false), (0.1, false)]) func aRateThatLeaps(factor: Double, explains: Bool) {
+    var run = RunBuilder()
+    run.log("learning_rate", (1...30).map { $0 < 10 ? 1e-3 : factor * 1e-3 })
+    #expect(StepSizeCause.cause(of: 20, in: run.evidence) == (explains ? .stepSize : nil))
+    #expect(StepSizeCause.cause(of: 9, in: run.evidence) == nil)
+  }
+
   @Test func aMethodThatBeginsInLeadingDirectionsGoesTheWrongWay() throws {
     let principal = try #require(run("pissa", size: 1.1).findings("SP201").first)
     // LoRA bears as much: it is not the size.

@@ -39,7 +39,8 @@ import Weights
     let identity = identity(configuration)
     var step = 0
     let listeners = RunRecorder.Listeners(record: { step = $0.step })
-    var recorder = RunRecorder(path: path, identity: identity, gate: gate, listeners: listeners)
+    var recorder = RunRecorder(
+      path: path, identity: identity, gate: gate, policy: gate.map { _ in .standard }, listeners: listeners)
     var point: ResumePoint?
     if RunFolder.isRun(at: path) {
       (recorder, point) = try RunRecorder.resuming(path, expected: identity, gate: gate, listeners: listeners)
@@ -158,20 +159,21 @@ import Weights
     configuration.checkpointEvery = 1
     let path = folder.path("run")
     // Alarmed of the fourth update as long as it is there.
-    let ending = try train(
-      configuration, base, to: path,
-      gate: gate(.refuse, configuration) { run in
-        run.timeline["step_norm"].points.contains { $0.step == 4 } ? Self.alarm(4) : nil
-      })
-    #expect(ending == .finished)
+    let gate = gate(.refuse, configuration) { run in
+      run.timeline["step_norm"].points.contains { $0.step == 4 } ? Self.alarm(4) : nil
+    }
+    func state(_ step: Int) throws -> TrainingState {
+      try ResumeFile.read(from: path + String(format: "/resume/%08d.h5", step), step: step)
+    }
+    try train(configuration, base, to: path, gate: gate, until: { $0 >= 3 })
+    let (before, after) = (try state(3), try state(4))
+    try train(configuration, base, to: path, gate: gate, until: { $0 >= 4 })
+    let next = try state(5)
+    #expect(try train(configuration, base, to: path, gate: gate) == .finished)
     let run = try RunFolder(path: path)
     #expect(try run.snapshot(at: 4).modules == run.snapshot(at: 3).modules)
     #expect(try run.snapshot(at: 5).modules != run.snapshot(at: 3).modules)
     // The optimiser's moments and step count, and AdaLoRA's importances, are taken back with the weights.
-    func state(_ step: Int) throws -> TrainingState {
-      try ResumeFile.read(from: path + String(format: "/resume/%08d.h5", step), step: step)
-    }
-    let (before, after, next) = (try state(3), try state(4), try state(5))
     #expect(after.optimizer == before.optimizer && after.allocator == before.allocator)
     #expect(before.allocator != nil && next.optimizer.stepCount == before.optimizer.stepCount + 1)
     #expect(after.interventions == 1 && before.interventions == 0)
@@ -205,6 +207,83 @@ import Weights
     try train(configuration, base, to: path, gate: gate())
     #expect(try content(path) == content(folder.path("whole")))
     #expect(try interventions(path).count == 1)
+  }
+
+  /// Wherever a run is interrupted that refuses an update, what it has refused stays refused, and is told once.
+  @Test(arguments: 1...8) func anInterruptionForgetsNoRefusal(step: Int) throws {
+    let (configuration, base) = (configuration(), try base())
+    func gate() -> TrainingGate {
+      self.gate(.refuse, configuration) { run in
+        run.timeline["step_norm"].points.contains { [3, 6].contains($0.step) } ? Self.alarm(6) : nil
+      }
+    }
+    try train(configuration, base, to: folder.path("whole"), gate: gate())
+    let path = folder.path("killed")
+    try train(configuration, base, to: path, gate: gate(), until: { $0 >= step - 1 })
+    try train(configuration, base, to: path, gate: gate())
+    #expect(try content(path) == content(folder.path("whole")))
+    #expect(try interventions(path).map { $0["step"]?.int } == [3, 6])
+    #expect(try lines(path + "/training.jsonl").compactMap { $0["refused"] == nil ? nil : $0["step"]?.int } == [3, 6])
+  }
+
+  /// Stopped is ended, on a scheduled checkpoint or beside one; interrupted is not.
+  @Test(arguments: [4, 5, 9]) func aStoppedRunHasEnded(step: Int) throws {
+    let (configuration, base) = (configuration(), try base())
+    func state(_ path: String) throws -> RunOutcome.State {
+      try RunOutcome.state(of: path, configuration, baseID: "base")
+    }
+    let (stopped, interrupted) = (folder.path("stopped"), folder.path("interrupted"))
+    try train(
+      configuration, base, to: stopped, gate: gate(.stop, configuration, judge: atFullRate(step, configuration)))
+    #expect(try state(stopped).outcome?.steps == step)
+    #expect(Intervention.reasonOfStop(behind: step, in: stopped) == "SP201 update-velocity too far")
+    #expect(Intervention.reasonOfStop(behind: step - 1, in: stopped) == nil)
+    if step == 9 { return }
+    try train(configuration, base, to: interrupted, until: { $0 >= step - 1 })
+    #expect(try state(interrupted) == .unfinished && Intervention.reasonOfStop(behind: step, in: interrupted) == nil)
+  }
+
+  /// What was known of the weights that were taken back is gone with them, and the datasets are those of the records.
+  @Test func noAnalysisOutlivesWhatItIsOf() throws {
+    let (configuration, base) = (configuration(), try base())
+    let path = folder.path("run")
+    let names = ["analysis.h5", "findings.json"]
+    try train(
+      configuration, base, to: path,
+      gate: gate(.rollBack, configuration, divisor: 4) { run in
+        if run.timeline.records.last?.step == 6 {
+          for name in names { _ = FileManager.default.createFile(atPath: path + "/" + name, contents: Data()) }
+        }
+        return atFullRate(7, configuration)(run)
+      })
+    #expect(names.allSatisfy { !FileManager.default.fileExists(atPath: path + "/" + $0) })
+    #expect(Intervention.learningRate(in: path) == 2.5e-3)
+  }
+
+  /// A packed run has its policy and what its gate did.
+  @Test func thePackHasTheGate() throws {
+    let (configuration, base) = (configuration(), try base())
+    let (path, copy) = (folder.path("run"), folder.path("copy"))
+    try train(
+      configuration, base, to: path,
+      gate: gate(.rollBack, configuration, divisor: 4, judge: atFullRate(7, configuration)))
+    try RunPack.write(path, to: folder.path("run.pack"))
+    try RunPack.unpack(folder.path("run.pack"), to: copy)
+    for name in ["policy.yaml", "interventions.jsonl"] {
+      #expect(
+        try String(contentsOfFile: copy + "/" + name, encoding: .utf8)
+          == String(contentsOfFile: path + "/" + name, encoding: .utf8))
+    }
+    #expect(try RunPolicy(ofRun: copy) == .standard)
+  }
+
+  /// A gate that goes back can go back to any checkpoint; others keep what going on needs.
+  @Test(arguments: TrainingGate.Options.Action.allCases) func whatIsKept(action: TrainingGate.Options.Action) throws {
+    let (configuration, base) = (configuration(), try base())
+    try train(configuration, base, to: folder.path("run"), gate: gate(action, configuration) { _ in nil })
+    let kept = try FileManager.default.contentsOfDirectory(atPath: folder.path("run/resume")).sorted()
+    let steps = action == .rollBack ? [0, 2, 4, 6, 8, 9] : [8, 9]
+    #expect(kept == steps.map { String(format: "%08d.h5", $0) })
   }
 
   /// Checkpoints go before records do: what a kill in between leaves can be gone on from, to the start if need be.

@@ -35,12 +35,15 @@ enum TensorsUnmoved: FindingKind {
     return Judgement()
   }
 
-  /// True where the log says why nothing moved: the schedule had no rate left, or there was no gradient, as where all groups are alike.
+  /// True where the log says why nothing moved: the schedule had no rate left, or there was no gradient, as where all groups are alike, or the
+  /// run's own gate took the updates back.
   private static func isAtRest(_ run: RunEvidence, from before: Int, to step: Int) -> Bool {
+    let refused = Set(run.timeline.refused.filter { $0 > before && $0 <= step })
+    if refused.count == step - before { return true }
     let columns = [run.timeline["learning_rate"], run.timeline["grad_norm"], run.timeline["step_norm"]]
     let alike = [GroupOutcomes.failing(run), .passing(run)].map { $0.shares.map { 1 - $0.value } }
     return (columns + alike).contains { series in
-      let stretch = series.points.filter { $0.step > before && $0.step <= step }
+      let stretch = series.points.filter { $0.step > before && $0.step <= step && !refused.contains($0.step) }
       return !stretch.isEmpty && stretch.allSatisfy { $0.value <= 0 }
     }
   }

@@ -27,7 +27,8 @@ enum EntropyRising: FindingKind {
       if point.value > lowest + BehaviourBound.entropyRise.value {
         return Judgement([
           finding(
-            in: run, step: point.step, value: point.value, threshold: lowest + BehaviourBound.entropyRise.value,
+            in: run, step: point.step, earliest: run.timeline["entropy"].record(4, before: point.step),
+            value: point.value, threshold: lowest + BehaviourBound.entropyRise.value,
             baseline: lowest,
             effectSize: (point.value - lowest) / BehaviourBound.entropyRise.value,
             "the policy's entropy has risen from \(lowest.brief) to \(point.value.brief) nats a token")

@@ -31,7 +31,8 @@ enum LengthRunaway: FindingKind {
       guard let now = length.value(at: point.step), now >= 1.5 * lengthAtStart else { continue }
       return Judgement([
         finding(
-          in: run, step: point.step, value: point.value, threshold: 0.5, baseline: cutAtStart,
+          in: run, step: point.step, earliest: run.timeline["completions_clipped_ratio"].record(4, before: point.step),
+          value: point.value, threshold: 0.5, baseline: cutAtStart,
           pValue: HealthyRuns.pValue(beyond: 0, in: run),
           effectSize: now / lengthAtStart,
           "\((100 * point.value).brief) % of the completions are cut off, and their mean length has grown from "

@@ -5,12 +5,14 @@ package enum StepSizeRemedy {
   /// Where no rate can be named, the advice is to divide by 3 to 10: this is the middle.
   package static let usualDivisor = 30.0.squareRoot()
 
-  /// The rate at which the run's strides would be those of runs that end well: strides grow in proportion to it.
+  /// The rate at which the run's strides would be those of runs that end well: strides grow in proportion to the rate of their step, which a
+  /// schedule, or the run's own gate, may have set below the highest.
   ///
   /// - Returns: nil where rate or bounds are unknown, or no stride is beyond them.
   package static func learningRate(for run: RunEvidence) -> Double? {
-    guard let rate = run.setup.learningRate, let worst = run.strideExcesses.max(by: { $0.total < $1.total }),
-      worst.total > 1, let bounds = StrideBounds.at(spacing: worst.stride.stretch)
+    guard let worst = run.strideExcesses.max(by: { $0.total < $1.total }), worst.total > 1,
+      let rate = run.learningRate(of: worst.stride),
+      let bounds = StrideBounds.at(spacing: worst.stride.stretch)
     else { return nil }
     let wished = rate * bounds.goal / worst.total
     let unit = pow(10, floor(log10(wished)) - 1)
@@ -20,7 +22,10 @@ package enum StepSizeRemedy {
   /// - Parameter learningRate: the rate to go to, where it is known.
   static func text(for setup: RunSetup, learningRate: Double? = nil) -> String {
     let rate: String? =
-      if let learningRate {
+      if let learningRate, let now = setup.learningRate, learningRate >= now {
+        "The learning rate has been lowered to \(now.brief) since, which is enough: at \(learningRate.brief) the steps would be as large as those of "
+          + "runs that end well."
+      } else if let learningRate {
         "Lower the learning rate to \(learningRate.brief): then the steps would be as large as those of runs that end well."
       } else {
         setup.learningRate.map { "Divide the learning rate by 3 to 10: \(($0 / 10).brief) to \(($0 / 3).brief)." }

@@ -127,6 +127,14 @@ extension RunEvidence {
     return logged[first..<max(end, first + 1)].map(\.value).max()
   }
 
+  /// The learning rate that a stride was made at, where it is known: of our own trainer the largest of its steps; others log a step's rate behind it,
+  /// when the schedule may have gone on, so that the record before counts as well.
+  func learningRate(of stride: Stride) -> Double? {
+    let steps = stride.step - stride.stretch + 1...stride.step
+    let own = setup.trainer == .own ? timeline["learning_rate"].points.filter { steps.contains($0.step) } : []
+    return own.map(\.value).max() ?? largestRate(upTo: stride.step, over: stride.stretch)
+  }
+
   /// True for reinforcement learning, as far as setup or log tell.
   package var isReinforced: Bool {
     setup.objective.map { $0 != "sft" } ?? !timeline["reward"].isEmpty

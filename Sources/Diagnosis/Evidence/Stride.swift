@@ -4,10 +4,12 @@ import Spectra
 /// How far one step moved the weights, in units in which runs of every method and length compare.
 ///
 /// Sizes are summed over modules in quadrature, √Σ(‖δW‖_F/‖W₀‖_F)²: a model of more layers is moved as far by smaller steps of each. They
-/// are divided by what Adam's own steps do while its moments fill, 0.2 + 0.8/√t at step t: its first step has the size of the rate in every
-/// entry, later ones that of the gradient's mean against its spread.
+/// are divided by what Adam's own steps do while its moments fill, 0.2 + 0.8/√t at its t-th: its first step has the size of the rate in every
+/// entry, later ones that of the gradient's mean against its spread. A refused update is none of Adam's.
 package struct Stride: Equatable, Sendable {
   package var step: Int
+  /// The updates up to it that stand: fewer than steps where some were refused.
+  package var updates: Int
   /// The steps that it is the mean of.
   package var stretch: Int
   /// √Σ(‖δW‖_F/‖W₀‖_F)² a step.
@@ -15,12 +17,14 @@ package struct Stride: Equatable, Sendable {
   /// The same of Σ(uⱼᵀδWvⱼ)²: how far singular values move. Nil where it was not measured, or follows from the size by construction.
   package var shift: Double?
 
-  package init(step: Int, stretch: Int, size: Double, shift: Double?) {
+  /// - Parameter refused: how many updates up to the step were taken back.
+  package init(step: Int, stretch: Int, size: Double, shift: Double?, refused: Int = 0) {
     (self.step, self.stretch, self.size, self.shift) = (step, stretch, size, shift)
+    updates = step - refused
   }
 
   /// 0.2 + 0.8/√t, at the middle of the stretch.
-  package var usual: Double { 0.2 + 0.8 / max(1, Double(step) - Double(stretch - 1) / 2).squareRoot() }
+  package var usual: Double { 0.2 + 0.8 / max(1, Double(updates) - Double(stretch - 1) / 2).squareRoot() }
 
   /// Size and shift in units of what is usual at the step.
   package var relativeSize: Double { size / usual }
@@ -54,8 +58,12 @@ extension RunEvidence {
     guard step > 0, let size else { return nil }
     // Scaled rows or columns carry singular values along: a shift says nothing of its own.
     return Stride(
-      step: step, stretch: stretch, size: size, shift: StartDirections.followsSpectrum(method) ? nil : shift)
+      step: step, stretch: stretch, size: size, shift: StartDirections.followsSpectrum(method) ? nil : shift,
+      refused: refusedUpdates(by: step))
   }
+
+  /// How many updates up to a step the run's own gate has taken back.
+  func refusedUpdates(by step: Int) -> Int { timeline.refused.partitioningIndex { $0 > step } }
 
   /// Nil for no values, or for fewer than there should be.
   private func norm(_ values: [Double], of count: Int? = nil) -> Double? {

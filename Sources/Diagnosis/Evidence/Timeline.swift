@@ -37,6 +37,9 @@ package struct Timeline: Equatable, Sendable {
 
   package var isEmpty: Bool { records.isEmpty }
 
+  /// The steps whose update the run's own gate took back, ascending.
+  var refused: [Int] { self["refused"].points.filter { $0.value > 0 }.map(\.step) }
+
   /// The numbers of a column, without steps that have none.
   package subscript(column: String) -> Series {
     columns[column] ?? Series()

@@ -55,6 +55,9 @@ package struct TrainingGate: Sendable {
   /// How often it has taken something back.
   package private(set) var interventions = 0
 
+  package var mayRefuse: Bool { options.action == .refuse }
+  package var mayGoBack: Bool { options.action == .rollBack }
+
   /// - Parameter setup: of the run as it was configured.
   package init(_ options: Options, setup: RunSetup, judge: @escaping Judge) {
     (self.options, self.setup, self.judge) = (options, setup, judge)

@@ -109,13 +109,14 @@ extension Trainer {
       let began = Date()
       var record = TrainingRecord(step: step)
       record["learning_rate"] = learningRate(at: step)
-      let before = Position(self)
+      let before = observer.mayRefuse ? Position(self) : nil
       try train(step, &record)
       let velocity = try measuredVelocity()
       let directive = try observer.didUpdate(record.describing(velocity), velocity: velocity)
       switch directive {
       case .goOn, .stop: record = record.describing(velocity)
       case .refuse:
+        guard let before else { preconditionFailure("an observer that refuses says before that it may") }
         takeBack(to: before)
         record["refused"] = 1
       case .rollBack(let state, let snapshot):

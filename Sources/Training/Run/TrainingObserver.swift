@@ -3,6 +3,9 @@ import Weights
 
 /// What a run tells while it trains. An observer sees every update before the next completions are drawn from it.
 package protocol TrainingObserver: AnyObject {
+  /// Whether it may refuse an update: only then is kept what taking one back needs.
+  var mayRefuse: Bool { get }
+
   /// Before the first step: the adapter, and what going on from there needs.
   func didStart(_ start: AdapterSnapshot, state: TrainingState) throws(FileError)
 
@@ -25,13 +28,14 @@ package enum TrainingDirective: Equatable, Sendable {
   case goOn
   /// End the run behind this step, with a checkpoint.
   case stop
-  /// Take this step's update back: the next step begins at the weights before it.
+  /// Take this step's update back, where the observer `mayRefuse`: the next step begins at the weights before it.
   case refuse
   /// Take everything back behind a checkpoint of this run, and go on from there as the state says. The step that brought it about gets no record.
   case rollBack(TrainingState, AdapterSnapshot)
 }
 
 extension TrainingObserver {
+  package var mayRefuse: Bool { false }
   package func didStart(_ start: AdapterSnapshot, state: TrainingState) throws(FileError) {}
   package func didUpdate(_ record: TrainingRecord, velocity: UpdateVelocity?) throws(FileError) -> TrainingDirective {
     .goOn
