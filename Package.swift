@@ -108,7 +108,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "spectroscope", "TestSupport", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections,
+        "spectroscope", "TestSupport", "LinearAlgebra", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights",
+        collections,
       ],
       swiftSettings: settings),
   ],

@@ -7,7 +7,7 @@ import Weights
 /// The alerts that a watcher has raised and where they were delivered: `alerts.jsonl` in its state folder, which this keeps for one process.
 ///
 /// An alert is written before it is delivered, and each delivery behind it: after a kill what was not delivered still is, and what was is not
-/// again.
+/// again. What was on its way to a receiver at the moment of the kill may reach it twice, with the same identity.
 package final class AlertLog: Sendable {
   /// A finding that fails, told once.
   package struct Alert: Equatable, Sendable {
@@ -62,7 +62,7 @@ package final class AlertLog: Sendable {
   }
 
   /// Takes the findings whose rule has not alerted before, and returns them.
-  package func raise(_ findings: [Finding]) throws(FileError) -> [Alert] {
+  @discardableResult package func raise(_ findings: [Finding]) throws(FileError) -> [Alert] {
     try state.withLock { (state) throws(FileError) in
       var raised: [Alert] = []
       for finding in findings where !state.alerts.contains(where: { $0.finding.code == finding.code }) {

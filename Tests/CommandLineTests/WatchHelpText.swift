@@ -35,8 +35,8 @@ enum WatchHelpText {
                               SPECTROSCOPE_CODE, _STEP, _MESSAGE, _REMEDY and _RUN
                               in its environment; it has a minute.
       --webhook <url>         An address that each alert is posted to as JSON; also
-                              by SPECTROSCOPE_WEBHOOK in the environment, which
-                              nobody else on the machine sees.
+                              by SPECTROSCOPE_WEBHOOK in the environment, which no
+                              list of processes shows.
       --webhook-format <webhook-format>
                               What is posted (default: by the address, slack,
                               discord, or json for any other). (values: slack,

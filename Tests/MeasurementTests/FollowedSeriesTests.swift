@@ -196,6 +196,47 @@ import Weights
     #expect(again.analysis?.rows == whole.rows && again.analysis?.noticed == whole.noticed)
   }
 
+  /// A checkpoint counts as measured before the analysis with it is written: a kill in between leaves the one without.
+  @Test(arguments: [true, false])
+  func anAnalysisThatLacksTheLastCheckpointIsMadeAnew(isThere: Bool) throws {
+    let reference = ReferenceCase.named("lora")
+    let file = folder.path("run/.spectroscope/analysis.h5")
+    for name in ["checkpoint-5", "checkpoint-10"] { try arrive(name, of: reference) }
+    _ = try look(FollowedSeries(options(reference)))
+    let earlier = try Data(contentsOf: URL(fileURLWithPath: file))
+    try arrive("checkpoint-20", of: reference)
+    let whole = try #require(try look(FollowedSeries(options(reference))).analysis)
+    try earlier.write(to: URL(fileURLWithPath: file))
+    if !isThere { try files.removeItem(atPath: file) }
+    // The trainer may have deleted it since.
+    try vanish("checkpoint-20")
+    let again = try look(FollowedSeries(options(reference)))
+    #expect(again.measured == [] && again.analysis?.rows == whole.rows)
+    #expect(try AnalysisFile.read(from: file).rows == whole.rows)
+  }
+
+  /// What a run that was resumed has undone is in no analysis any more, also while its first new checkpoint is not complete, and after a kill.
+  @Test func whatWasUndoneIsForgotten() throws {
+    let reference = ReferenceCase.named("lora")
+    for name in ["checkpoint-5", "checkpoint-10", "checkpoint-20"] { try arrive(name, of: reference) }
+    _ = try look(FollowedSeries(options(reference)))
+    try vanish("checkpoint-20")
+    try arrive("checkpoint-20", of: reference, as: "checkpoint-10")
+    let weights = folder.path("run/checkpoint-10/adapter_model.safetensors")
+    try files.setAttributes([.modificationDate: Date().addingTimeInterval(9)], ofItemAtPath: weights)
+    try vanish("checkpoint-10/trainer_state.json")
+    let series = try FollowedSeries(options(reference))
+    // Before anything is forgotten somebody is told, who can still prevent it.
+    struct Refusal: Error {}
+    #expect(throws: Refusal.self) { try series.look { _ in throw Refusal() } }
+    var told: Int?
+    let found = try series.look { told = $0 }
+    #expect(told == 10 && found.rewrittenFrom == 10 && found.waiting == [10])
+    #expect(Set(found.analysis?.rows.map(\.step) ?? []) == [5])
+    let next = try FollowedSeries(options(reference)).look()
+    #expect(next.rewrittenFrom == nil && Set(next.analysis?.rows.map(\.step) ?? []) == [5])
+  }
+
   // MARK: The base
 
   @Test func anotherBaseIsSaid() throws {

@@ -1,38 +1,28 @@
 """Runs TRL's GRPOTrainer on a small base under the callback that `spectroscope integrate transformers` writes.
 
-    python check_callback.py FOLDER PROGRAM BASE [--rate R] [--steps N] [--every N] [--method lora|pissa] [--report-only] [--broken]
+    python check_callback.py FOLDER PROGRAM BASE [--rate R] [--steps N] [--method M] [--every N] [--report-only]
 
-FOLDER holds spectroscope_callback.py, and gets the run. The task is a*b+c with its way written down; a reward is the share of
-right answers. Prints one JSON object: the steps done, the reward of every step, what was logged as spectroscope/…, the alerts,
-and the seconds of the run and of the looks. With --broken the program is one that is not there.
+FOLDER holds spectroscope_callback.py, and gets the run, which small_grpo.py makes. Each process (torchrun and accelerate start
+several) writes FOLDER/rank-N.json: the steps done, the reward of every step, what was logged as spectroscope/..., the alerts,
+the looks, the seconds of the run and of the looks, and the norm of every module's change as PEFT's layers have it.
 """
 
 import argparse
-import json
-import random
 import sys
 import time
 from pathlib import Path
 
+import small_grpo
 import torch
-from datasets import Dataset
-from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import GRPOConfig, GRPOTrainer
+from peft.tuners.lora import Linear
 
 
-def problems(count, seed):
-    numbers = random.Random(seed)
-    rows = []
-    for _ in range(count):
-        a, b, c = numbers.randint(10, 99), numbers.randint(2, 9), numbers.randint(10, 99)
-        rows.append({"prompt": f"{a}*{b}+{c}=", "answer": str(a * b + c)[::-1]})
-    return rows
-
-
-def reward(completions, answer, **kwargs):
-    """1 where what follows the last '>' is the answer, whose digits come from the last to the first."""
-    return [float(text.split(";")[0].split(">")[-1] == right) for text, right in zip(completions, answer)]
+def effective_weights(model):
+    """W + s·B·A of every module, in float64."""
+    return {
+        name.removeprefix("base_model.model."): (layer.weight.double() + layer.get_delta_weight("default").double())
+        for name, layer in model.named_modules() if isinstance(layer, Linear)
+    }
 
 
 def main():
@@ -40,62 +30,44 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("program")
     parser.add_argument("base")
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--steps", type=int, default=40)
+    small_grpo.add_options(parser)
     parser.add_argument("--every", type=int, default=2)
-    parser.add_argument("--method", default="lora")
     parser.add_argument("--report-only", action="store_true")
-    parser.add_argument("--broken", action="store_true")
     options = parser.parse_args()
     sys.path.insert(0, str(options.folder))
     from spectroscope_callback import SpectroscopeCallback
 
-    torch.manual_seed(0)
-    torch.set_num_threads(2)
-    tokenizer = AutoTokenizer.from_pretrained(options.base)
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    start = {"pissa": "pissa"}.get(options.method, True)
-    trainer = GRPOTrainer(
-        model=AutoModelForCausalLM.from_pretrained(options.base),
-        reward_funcs=reward,
-        args=GRPOConfig(
-            output_dir=str(options.folder / "out"), max_steps=options.steps, learning_rate=options.rate,
-            lr_scheduler_type="constant", per_device_train_batch_size=64, num_generations=8, max_completion_length=8,
-            logging_steps=1, save_strategy="no", report_to="none", beta=0.0, use_cpu=True, seed=0, disable_tqdm=True,
-        ),
-        train_dataset=Dataset.from_list(problems(2048, seed=1)),
-        processing_class=tokenizer,
-        peft_config=LoraConfig(
-            r=4, lora_alpha=8, init_lora_weights=start, target_modules="all-linear", task_type="CAUSAL_LM"
-        ),
-    )
-    looks = []
+    trainer = small_grpo.make_trainer(options, options.folder / "out", save_strategy="no")
     callback = SpectroscopeCallback(
-        trainer, base=options.base, every=options.every, stop=not options.report_only,
-        program="no-such-program" if options.broken else options.program,
+        trainer, base=options.base, every=options.every, stop=not options.report_only, program=options.program
     )
-    look = callback.attempt
+    attempts = []
+    attempt = callback.attempt
 
-    def timed(*arguments):
+    def timed(action, *arguments):
         began = time.monotonic()
-        result = look(*arguments)
-        looks.append(time.monotonic() - began)
+        result = attempt(action, *arguments)
+        attempts.append((action.__name__, time.monotonic() - began))
         return result
 
     callback.attempt = timed
     trainer.add_callback(callback)
+    with torch.no_grad():
+        start = effective_weights(trainer.model)
     began = time.monotonic()
     trainer.train()
     seconds = time.monotonic() - began
-    history = trainer.state.log_history
-    print(json.dumps({
-        "steps": trainer.state.global_step,
-        "rewards": [entry["reward"] for entry in history if "reward" in entry],
-        "logged": [entry for entry in history if any(name.startswith("spectroscope/") for name in entry)],
-        "alerts": callback.alerts, "problems": sorted(callback.problems),
-        "seconds": seconds, "look_seconds": sum(looks), "looks": len(looks),
-        "checkpoints": sorted(path.name for path in callback.scratch.glob("checkpoint-*")),
-    }))
+    with torch.no_grad():
+        end = effective_weights(trainer.accelerator.unwrap_model(trainer.model))
+    logged = [entry for entry in trainer.state.log_history if any(name.startswith("spectroscope/") for name in entry)]
+    text = small_grpo.outcome(
+        trainer, logged=logged, alerts=callback.alerts, problems=sorted(callback.problems), seconds=seconds,
+        look_seconds=sum(took for _, took in attempts), attempts=[name for name, _ in attempts],
+        change={name: torch.linalg.norm(end[name] - start[name]).item() for name in start},
+        processes=trainer.accelerator.num_processes,
+        checkpoints=sorted(path.name for path in callback.scratch.glob("checkpoint-*")),
+    )
+    (options.folder / f"rank-{trainer.accelerator.process_index}.json").write_text(text)
 
 
 if __name__ == "__main__":

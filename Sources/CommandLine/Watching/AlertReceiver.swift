@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import Measurement
+import Reporting
 import RunStore
 import Spectra
 import Weights
@@ -60,6 +61,17 @@ struct WatchStatus {
       ),
     ]
     values = found.compactMap { name, help, value in value.map { (name, help, $0) } }
+  }
+}
+
+/// Whoever reads what the program prints.
+struct StandardOutput: AlertReceiver {
+  var name: String { "standard output" }
+  var isImmediate: Bool { true }
+
+  func receive(_ alert: AlertLog.Alert, source: String) throws {
+    let finding = alert.finding
+    Console.print("alert \(finding.code) \(finding.name): \(AlertText(finding).line.onOneLine)")
   }
 }
 

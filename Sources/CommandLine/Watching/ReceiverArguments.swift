@@ -22,7 +22,7 @@ struct ReceiverArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "An address that each alert is posted to as JSON; also by SPECTROSCOPE_WEBHOOK in the environment, which nobody else on the machine sees.",
+      "An address that each alert is posted to as JSON; also by SPECTROSCOPE_WEBHOOK in the environment, which no list of processes shows.",
       valueName: "url"))
   var webhook: String?
 

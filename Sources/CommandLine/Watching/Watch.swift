@@ -94,6 +94,7 @@ struct Watch: ParsableCommand {
     let outcome = try session.look()
     if once {
       session.end(within: Self.farewell)
+      if Interruption.isWished { throw ExitCode(130) }
       return try end(with: outcome)
     }
     while !Interruption.isWished {

@@ -22,6 +22,7 @@ final class WatchSession {
   init(
     _ options: FollowOptions, policy: GatePolicy, receivers: [any AlertReceiver], isQuiet: Bool
   ) throws(FileError) {
+    let receivers = [StandardOutput()] + receivers
     (self.options, self.policy, self.receivers, self.isQuiet) = (options, policy, receivers, isQuiet)
     try FollowedSeries.makeState(options)
     log = try AlertLog(folder: options.state)
@@ -35,30 +36,27 @@ final class WatchSession {
   ///
   /// - Returns: the gate's outcome over all checkpoints so far; nil where there is nothing yet.
   func look() throws -> Verdict.Outcome? {
-    let look = try series.look { Interruption.isWished }
+    let look = try series.look(willForget: log.forget) { Interruption.isWished }
     if let first = look.rewrittenFrom {
-      try log.forget(from: first)
+      outcome = nil
       note("the checkpoints from step \(first) on have been written anew, and are measured anew")
     }
     guard let analysis = look.analysis else {
       if look.waiting.isEmpty { noteOnce("no checkpoint yet in \(options.source)") }
       return nil
     }
-    let evidence = RunEvidence(analysis, records: analysis.training)
     if !look.measured.isEmpty || outcome == nil {
+      let evidence = RunEvidence(analysis, records: analysis.training)
       let result = GateResult(on: evidence, policy: policy)
       outcome = result.outcome
-      for alert in try log.raise(result.entries.filter(\.fails).map(\.finding)) { tell(alert) }
+      try log.raise(result.entries.filter(\.fails).map(\.finding))
+      deliver()
       noteMeasured(look.measured, evidence, result)
       refresh(WatchStatus(evidence, result, source: options.source))
+    } else {
+      deliver()
     }
-    deliver()
     return outcome
-  }
-
-  private func tell(_ alert: AlertLog.Alert) {
-    let finding = alert.finding
-    Console.print("alert \(finding.code) \(finding.name): \(AlertText(finding).line.onOneLine)")
   }
 
   private func noteMeasured(_ steps: [Int], _ run: RunEvidence, _ result: GateResult) {

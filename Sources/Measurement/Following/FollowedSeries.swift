@@ -3,6 +3,7 @@ import Diagnosis
 import Foundation
 import OrderedCollections
 import RunStore
+import Spectra
 import Weights
 
 /// A series of checkpoints that another trainer is still writing: each is measured once, when it is complete, and what was measured stays when its
@@ -27,6 +28,8 @@ package final class FollowedSeries {
   private let base: BaseModel
   private var journal: PieceJournal
   private var analysis: Analysis?
+  /// False where the analysis may lack the last checkpoint of the journal, or have one that was forgotten: a kill came in between.
+  private var isAnalysisCurrent: Bool
 
   /// Opens the state folder, or makes it.
   ///
@@ -37,6 +40,14 @@ package final class FollowedSeries {
     try Self.makeState(options)
     journal = try PieceJournal(output: options.measurement.output, identity: Self.identity(options, base))
     analysis = try? AnalysisFile.read(from: options.measurement.output)
+    let steps = journal.marks.map(\.step)
+    isAnalysisCurrent = analysis.map { Self.agrees($0, steps) } ?? steps.isEmpty
+  }
+
+  /// Whether an analysis is that of the checkpoints with these steps, the last one included.
+  private static func agrees(_ analysis: Analysis, _ steps: [Int]) -> Bool {
+    let known = Set(analysis.rows.map(\.step) + analysis.noticed.compactMap(\.step))
+    return known.isSubset(of: steps) && steps.max().map(known.contains) ?? true
   }
 
   /// Makes the state folder; throws `.cannotCreate`.
@@ -72,18 +83,37 @@ package final class FollowedSeries {
   ///
   /// At depth `geometry` as soon as the base's spectral basis is there as a whole, until then at `update`. What was measured keeps its depth.
   ///
+  /// - Parameter willForget: is told the first step of those that the trainer has written anew, before what was measured of them goes. After a kill in
+  ///   between it is told again.
   /// - Throws: `FileError` where the state cannot be written, or the base not be read. A checkpoint that cannot be used becomes a finding.
   package func look(
-    now: Date = Date(), shouldStop: @escaping @Sendable () -> Bool = { false }
+    now: Date = Date(), willForget: (Int) throws -> Void = { _ in },
+    shouldStop: @escaping @Sendable () -> Bool = { false }
   ) throws -> Look {
     var look = Look()
     let sighted = try sightedCheckpoints()
     if let first = firstRewritten(among: sighted) {
+      try willForget(first)
       try forget(from: first)
       look.rewrittenFrom = first
     }
     let last = journal.marks.map(\.step).max() ?? -1
     try prepareKept(last, sighted)
+    do {
+      if !isAnalysisCurrent { try assembleAnew(shouldStop: shouldStop) }
+      try measure(sighted, after: last, &look, now: now, shouldStop: shouldStop)
+    } catch is MeasurementPlan.Interrupted {
+      // What there is of the analysis may lack a checkpoint; the next start has it.
+      return look
+    }
+    look.analysis = analysis
+    return look
+  }
+
+  private func measure(
+    _ sighted: [SightedCheckpoint], after last: Int, _ look: inout Look, now: Date,
+    shouldStop: @escaping @Sendable () -> Bool
+  ) throws {
     for checkpoint in sighted where checkpoint.step > last {
       guard checkpoint.isComplete(in: options.source, settling: options.settling, now: now) else {
         look.waiting.append(checkpoint.step)
@@ -93,8 +123,6 @@ package final class FollowedSeries {
       guard look.waiting.isEmpty, !shouldStop() else { break }
       if try measure(checkpoint, shouldStop: shouldStop) { look.measured.append(checkpoint.step) }
     }
-    look.analysis = analysis
-    return look
   }
 
   /// Those that are there now; one that vanishes while it is looked at is not.
@@ -126,7 +154,7 @@ extension FollowedSeries {
     journal = try PieceJournal(
       output: options.measurement.output, identity: Self.identity(options, base), before: step)
     drop { $0 >= step }
-    if journal.marks.isEmpty { analysis = nil }
+    isAnalysisCurrent = false
   }
 
   /// Sees to it that the next checkpoint is compared with the last one that was measured, and with no other: a kill may have left more, and who takes away
@@ -198,6 +226,18 @@ extension FollowedSeries {
       named, references: results, pieces: pieces, remarks: remarks, records: TrainerLog(named))
     analysis = outcome.analysis
     try AnalysisFile.write(outcome.analysis, to: measurement.output)
+    isAnalysisCurrent = true
+  }
+
+  /// Makes the analysis of what the journal has. Where the last checkpoint is no longer there to go by, there is none until the next one.
+  private func assembleAnew(shouldStop: @escaping @Sendable () -> Bool) throws {
+    if !journal.marks.isEmpty, let plan = try? MeasurementPlan(options.measurement) {
+      let results = try plan.measure(options.measurement, journal: journal, shouldStop: shouldStop, report: { _ in })
+      return try assemble(plan, options.measurement, results)
+    }
+    analysis = nil
+    try? FileManager.default.removeItem(atPath: options.measurement.output)
+    isAnalysisCurrent = true
   }
 
   /// Lets go of kept checkpoints by their steps.
