@@ -27,7 +27,8 @@ struct BehaviourData {
     return [
       "steps": .array(run.evidence.timeline.records.map { .integer($0.step) }),
       "columns": .array(Self.columns.compactMap(column)), "strides": strides, "onsets": onsets,
-      "lead": lead.text.map { .string($0.onOneLine) } ?? .null, "spectral": lead.spectral?.step.map(JSONValue.integer) ?? .null,
+      "lead": lead.text.map { .string($0.onOneLine) } ?? .null,
+      "spectral": lead.spectral?.step.map(JSONValue.integer) ?? .null,
       "reward": lead.reward.map(JSONValue.integer) ?? .null,
       "lastHealthy": run.verdict.lastHealthyCheckpoint.map(JSONValue.integer) ?? .null,
     ]

@@ -23,11 +23,20 @@ struct FindingPicture: Equatable, Sendable {
   init(of finding: Finding, in run: ReportRun) {
     (step, module) = (finding.step, finding.module)
     switch Self.wished[finding.code] {
+    case .modules(.leftRotationMax)?: place = .modules(Self.turnedSide(finding, in: run))
     case .behaviour(let column)? where !run.evidence.timeline[column].isEmpty: place = .behaviour(column)
     case .modules(let metric)? where run.analysis.rows.contains(where: { $0.metrics[metric] != nil }):
       place = .modules(metric)
     default: place = .gaps
     }
+  }
+
+  /// The side whose largest turn is the one that the finding tells.
+  private static func turnedSide(_ finding: Finding, in run: ReportRun) -> Metric {
+    let rows = run.analysis.rows.filter { $0.step == finding.step && $0.module == finding.module }
+    return [Metric.leftRotationMax, .rightRotationMax].first { side in
+      rows.contains { $0.metrics[side] != nil && $0.metrics[side] == finding.value }
+    } ?? .leftRotationMax
   }
 
   /// The part of the page that holds it, as a link without scripts reaches it.
