@@ -37,6 +37,7 @@ package struct ReportPage: Sendable {
     switch report.runs.count {
     case 0: "A grid of runs"
     case 1: report.runs[0].name
+    case 5...: "\(report.runs.count) runs"
     default: report.runs.map(\.name).joined(separator: " · ")
     }
   }

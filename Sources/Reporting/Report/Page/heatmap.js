@@ -53,7 +53,7 @@ class HeatMapView {
     this.runs.hidden = model.runs.length < 2;
     this.runs.replaceChildren(
       ...model.runs.map((other, index) => {
-        const button = element("button", { type: "button", "aria-pressed": String(index === runIndex), class: `s${index}` }, other.name);
+        const button = element("button", { type: "button", "aria-pressed": String(index === runIndex), class: other.tone }, other.label);
         button.addEventListener("click", () => {
           this.page.select({ run: index });
           this.runs.children[index].focus();
