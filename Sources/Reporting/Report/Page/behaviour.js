@@ -1,5 +1,8 @@
 // How the run behaved: reward and what else its trainer logged, the size of its steps, and the onsets.
 
+/** Columns that are shares of one: drawn from 0 to 1, so that small changes look small. */
+const SHARES = new Set(["accuracy", "retention", "frac_reward_zero_std"]);
+
 /** The charts of behaviour, all runs in each. */
 class BehaviourView {
   constructor(host, page) {
@@ -41,10 +44,10 @@ class BehaviourView {
       const own = run.behaviour.columns.find((other) => other.name === column.name);
       if (!own) return [];
       const points = this.points(run.behaviour.steps, own);
-      return [{ name: this.lineName(model, run, column.title), short: model.runs.length > 1 ? run.label : "", points, tone: run.tone, isDashed: run.isDashed, hasDots: points.length <= 40 }];
+      return [{ name: this.lineName(model, run, ""), short: model.runs.length > 1 ? run.label : "", points, tone: run.tone, isDashed: run.isDashed, hasDots: points.length <= 40 }];
     });
     return {
-      title: column.title, unit: column.unit, x: { label: "step" }, y: { scale: column.scale }, lines,
+      title: column.title, unit: column.unit, x: { label: "step" }, y: { scale: column.scale }, yDomain: SHARES.has(column.name) ? [0, 1] : undefined, lines,
       marks: this.marks(model, column.name), spans: column.name === "reward" ? this.spans(model) : [], note: column.name === "reward" ? this.lead(model) : "", cursor: step,
       onPick: (x) => this.page.select({ step: x }),
     };
