@@ -90,7 +90,7 @@ extension ReportPage {
     }
     let list = thresholds.isEmpty ? HTML(markup: "") : HTML("<h4>Thresholds</h4><ul>\(thresholds)</ul>")
     return HTML(
-      "<details><summary>What \(page.code) means</summary><div class=\"explain\">\(parts.map { HTML("<h4>\($0.0)</h4><p>\($0.1)</p>") })\(list)</div></details>\n"
+      "<details class=\"about\"><summary>What \(page.code) means</summary><div class=\"explain\">\(parts.map { HTML("<h4>\($0.0)</h4><p>\($0.1)</p>") })\(list)</div></details>\n"
     )
   }
 
