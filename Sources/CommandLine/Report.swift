@@ -43,8 +43,10 @@ struct WriteReport: ParsableCommand {
         remedy: "Make one with `spectroscope analyze`")
     }
     let runs = try zip(paths, Compare.names(of: paths)).map(Compare.read)
+    let alone = try paths.filter { try AnalysedRun.runFolder(of: $0) == nil }
     let report = Report(
-      runs, others: sources.flatMap(\.mapped), command: ["report"] + files + ["--out", out], version: programVersion)
+      runs, others: sources.flatMap(\.mapped), notAnalysed: sources.flatMap(\.notAnalysed), analysisFiles: Set(alone),
+      command: ["report"] + files + ["--out", out], version: programVersion)
     try PendingFile.write(ReportPage(report).html, to: out)
     if quiet { return }
     for path in sources.flatMap(\.notAnalysed) { Console.error("Note: not analysed, so only on the map: \(path)") }

@@ -42,6 +42,10 @@ import Testing
     let result = try spectroscope("report", bench.output, "--out", out)
     #expect(result.status == 0, "\(result.stderr)")
     #expect(try page().contains("logged-non-finite"))
+    #expect(
+      try page().contains(
+        "spectroscope analyze \(Reference.lora) --base \(Reference.llama) --depth auto --out \(bench.output)\nspectroscope report"
+      ))
   }
 
   /// All runs of a grid are on the map, and those with an analysis have all the rest.
@@ -56,6 +60,7 @@ import Testing
     #expect(alone.stderr.split(separator: "\n").count == 4)
     #expect(alone.stderr.hasPrefix("Note: not analysed, so only on the map: \(grid)/lora-lr0.001-seed0\n"))
     #expect(try page().contains("<h1>A grid of runs</h1>") && page().contains("id=\"map\""))
+    #expect(try page().contains("<code>spectroscope analyze \(grid)/lora-lr0.001-seed0</code>"))
     try #require(try spectroscope("analyze", grid + "/pissa-lr0.01-seed0", "--quiet").status == 0)
     let some = try spectroscope("report", grid, "--out", out)
     #expect(some.stderr.split(separator: "\n").count == 3)

@@ -58,7 +58,11 @@ export class Browser {
     const id = this.next++;
     const message = { id, method, params, ...(this.session ? { sessionId: this.session } : {}) };
     this.process.stdio[3].write(`${JSON.stringify(message)}\0`);
-    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${method} is not answered within a minute`)), 60_000);
+      const ended = (end) => (value) => (clearTimeout(late), end(value));
+      this.waiting.set(id, { resolve: ended(resolve), reject: ended(reject) });
+    });
   }
 
   event(method) {
@@ -73,13 +77,14 @@ export class Browser {
     await this.send("Emulation.setEmulatedMedia", { features });
   }
 
-  async open(url) {
+  /** Opens a page and waits until it is drawn; `isScripted` is false where scripts are off, which then tell nothing. */
+  async open(url, isScripted = true) {
     this.problems = [];
     this.requests = [];
     const loaded = this.event("Page.loadEventFired");
     await this.send("Page.navigate", { url });
     await loaded;
-    await this.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    if (isScripted) await this.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
   }
 
   /** The value of an expression in the page; a promise is waited for. */

@@ -228,7 +228,7 @@ async function checkPhone(path) {
 
 async function checkWithoutScripts(path) {
   await browser.send("Emulation.setScriptExecutionDisabled", { value: true });
-  await open(path, desktop).catch(() => {});
+  await browser.open(`file://${path}`, false);
   await browser.send("Emulation.setScriptExecutionDisabled", { value: false });
   const { root } = await browser.send("DOM.getDocument");
   const { nodeIds } = await browser.send("DOM.querySelectorAll", { nodeId: root.nodeId, selector: ".verdict .outcome strong, .finding, #behaviour tbody tr" });

@@ -23,11 +23,28 @@ struct FindingPicture: Equatable, Sendable {
   init(of finding: Finding, in run: ReportRun) {
     (step, module) = (finding.step, finding.module)
     switch Self.wished[finding.code] {
+    case .modules(.leftRotationMax)?: place = .modules(Self.turnedSide(finding, in: run))
+    case .behaviour("loss")? where finding.code != "SP412" && Self.undefinedColumn(finding, in: run) != nil:
+      place = .behaviour(Self.undefinedColumn(finding, in: run)!)
     case .behaviour(let column)? where !run.evidence.timeline[column].isEmpty: place = .behaviour(column)
     case .modules(let metric)? where run.analysis.rows.contains(where: { $0.metrics[metric] != nil }):
       place = .modules(metric)
     default: place = .gaps
     }
+  }
+
+  /// The column with a chart that has no finite number at the step.
+  private static func undefinedColumn(_ finding: Finding, in run: ReportRun) -> String? {
+    let undefined = run.evidence.timeline.records.first { $0.step == finding.step }?.nonFinite ?? []
+    return BehaviourData.columns.map(\.name).first { undefined.contains($0) && !run.evidence.timeline[$0].isEmpty }
+  }
+
+  /// The side whose largest turn is the one that the finding tells.
+  private static func turnedSide(_ finding: Finding, in run: ReportRun) -> Metric {
+    let rows = run.analysis.rows.filter { $0.step == finding.step && $0.module == finding.module }
+    return [Metric.leftRotationMax, .rightRotationMax].first { side in
+      rows.contains { $0.metrics[side] != nil && $0.metrics[side] == finding.value }
+    } ?? .leftRotationMax
   }
 
   /// The part of the page that holds it, as a link without scripts reaches it.

@@ -60,6 +60,11 @@ struct HTML: ExpressibleByStringInterpolation, Sendable {
   init(stringLiteral value: String) { text = value }
   init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
 
+  /// The name of a module or file, which may be broken behind its dots and slashes.
+  static func name(_ name: String) -> HTML {
+    HTML(markup: name.escapedForHTML.replacing(/[.\/]/) { "\($0.output)<wbr>" })
+  }
+
   /// What is interpolated into markup: other markup as it is, and anything else escaped.
   struct Interpolation: StringInterpolationProtocol {
     fileprivate var text = ""

@@ -11,6 +11,10 @@ package struct Report: Sendable {
   package let whyNotCompared: String?
   /// Of runs of which method and learning rate are known, where there are two learning rates or more.
   package let map: RunMap?
+  /// Runs of a grid that have no analysis, by their paths.
+  package let notAnalysed: [String]
+  /// The paths of runs that are analysis files by themselves, and not in a run.
+  package let analysisFiles: Set<String>
   /// The command that makes the same page again.
   package let command: [String]
   /// The program's version.
@@ -18,9 +22,16 @@ package struct Report: Sendable {
 
   /// - Parameter runs: analysed runs.
   /// - Parameter others: what is known of runs of a grid, analysed or not.
+  /// - Parameter notAnalysed: paths of those that are on the map alone.
+  /// - Parameter analysisFiles: paths among those of `runs` that lie outside of a run.
   /// - Parameter command: the program's arguments, without its name.
-  package init(_ runs: [ComparedRun], others: [MappedRun] = [], command: [String], version: String) {
+  package init(
+    _ runs: [ComparedRun], others: [MappedRun] = [], notAnalysed: [String] = [], analysisFiles: Set<String> = [],
+    command: [String], version: String
+  ) {
     self.runs = runs.map(ReportRun.init)
+    self.notAnalysed = notAnalysed
+    self.analysisFiles = analysisFiles
     self.command = command
     self.version = version
     (comparison, whyNotCompared) = Self.compared(runs)

@@ -9,7 +9,7 @@ package struct ReportMetric: Sendable {
     case size
     /// The same, of DoRA without what its magnitudes did.
     case shape
-    /// Since the pretrained weights.
+    /// Since the pretrained weights: what the model is now, which rotation and drift are of.
     case pretrained
     /// Since the checkpoint before.
     case previous
@@ -110,19 +110,21 @@ package struct ReportMetric: Sendable {
   ]
   private static let rotation = [
     ReportMetric(
-      .leftRotationMax, .size, .rotation, "largest turn, output side", scale: .log, unit: "°", beside: .rotationBound,
+      .leftRotationMax, .pretrained, .rotation, "largest turn, output side", scale: .log, unit: "°",
+      beside: .rotationBound,
       as: "bound"),
     ReportMetric(
-      .rightRotationMax, .size, .rotation, "largest turn, input side", scale: .log, unit: "°", beside: .rotationBound,
+      .rightRotationMax, .pretrained, .rotation, "largest turn, input side", scale: .log, unit: "°",
+      beside: .rotationBound,
       as: "bound"),
-    ReportMetric(.leftRotationGap, .size, .rotation, "turn at the gap, output side", scale: .log, unit: "°"),
-    ReportMetric(.rightRotationGap, .size, .rotation, "turn at the gap, input side", scale: .log, unit: "°"),
-    ReportMetric(.gapRatio, .size, .rotation, "τ₁/γ_k", scale: .log),
+    ReportMetric(.leftRotationGap, .pretrained, .rotation, "turn at the gap, output side", scale: .log, unit: "°"),
+    ReportMetric(.rightRotationGap, .pretrained, .rotation, "turn at the gap, input side", scale: .log, unit: "°"),
+    ReportMetric(.gapRatio, .pretrained, .rotation, "τ₁/γ_k", scale: .log),
   ]
   private static let drift = [
-    ReportMetric(.spectralShift, .size, .drift, "spectral shift", scale: .log),
-    ReportMetric(.intruderCount, .size, .drift, "intruders"),
-    ReportMetric(.intruderEnergy, .size, .drift, "energy of intruders"),
+    ReportMetric(.spectralShift, .pretrained, .drift, "spectral shift", scale: .log),
+    ReportMetric(.intruderCount, .pretrained, .drift, "intruders"),
+    ReportMetric(.intruderEnergy, .pretrained, .drift, "energy of intruders"),
   ]
   private static let auxiliary = [
     beside(.roundingFloor, .size, "rounding floor", scale: .log),
@@ -138,8 +140,8 @@ package struct ReportMetric: Sendable {
     beside(.rightAngleMin, .shape, "smallest angle, input side"),
     beside(.rightAngleMax, .shape, "largest angle, input side"),
     beside(.alignmentError, .shape, "error of the angles"),
-    beside(.rotationError, .size, "error of the turn", scale: .log),
-    beside(.rotationBound, .size, "bound of the turn", scale: .log),
+    beside(.rotationError, .pretrained, "error of the turn", scale: .log),
+    beside(.rotationBound, .pretrained, "bound of the turn", scale: .log),
   ]
 }
 

@@ -90,7 +90,7 @@ extension ReportPage {
     return """
       <section id="map" aria-labelledby="map-title">
       <h2 id="map-title">Methods and learning rates</h2>
-      <p class="intro">Every run as its curve of held-out accuracy (or of the reward), a row a method and a column a learning rate. The line is the method's critical rate: beyond it the final accuracy lies below that of the start.</p>
+      <p class="intro">Every run as its curve of held-out accuracy (or of the reward), a row a method and a column a learning rate. Rates behind the thick line lie beyond the method's critical rate: the final accuracy is below that of the start.</p>
       <div data-view="map"></div>
       <details class="numbers"><summary>The same as a table</summary><div class="scroll" tabindex="0" role="region" aria-label="How each run ended"><table>
       <thead><tr><th scope="col">method</th>\(head)<th scope="col">critical rate</th></tr></thead>

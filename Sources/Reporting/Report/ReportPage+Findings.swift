@@ -14,7 +14,13 @@ extension ReportPage {
     guard !run.verdict.findings.isEmpty else {
       return HTML("\(title)<p class=\"quiet\">No rule of the catalogue found anything.</p>\n")
     }
-    return HTML("\(title)<ol class=\"findings\">\(grouped(run).map { item($0, run: index) })</ol>\n")
+    let groups = grouped(run)
+    let items = groups.indices.map { place in
+      // What was said of a finding before is not said again.
+      let same = groups[..<place].first { $0[0].remedy == groups[place][0].remedy }
+      return item(groups[place], run: index, remedyOf: same?[0].code)
+    }
+    return HTML("\(title)<ol class=\"findings\">\(items)</ol>\n")
   }
 
   /// Findings of one kind together: the gravest kinds first, then by the onset of their first.
@@ -25,7 +31,7 @@ extension ReportPage {
     return Severity.allCases.reversed().flatMap { severity in groups.filter { $0[0].severity == severity } }
   }
 
-  private func item(_ findings: [Finding], run index: Int) -> HTML {
+  private func item(_ findings: [Finding], run index: Int, remedyOf other: String?) -> HTML {
     let finding = findings[0]
     return """
       <li class="finding" data-severity="\(finding.severity.rawValue)">
@@ -34,7 +40,7 @@ extension ReportPage {
       <span class="step">\(finding.step.map { "step \($0)" } ?? "the whole run")</span></div>
       <p class="message">\(sentence(finding.message))</p>
       \(evidence(finding))<p class="links">\(link(to: finding, run: index))</p>
-      \(remedy(finding))\(explanation(finding))\(others(findings.dropFirst(), run: index))</li>
+      \(remedy(finding, sameAs: other))\(explanation(finding))\(others(findings.dropFirst(), run: index))</li>
 
       """
   }
@@ -57,15 +63,17 @@ extension ReportPage {
       ("effect", finding.effectSize), ("p", finding.pValue),
     ]
     let known = numbers.compactMap { name, value in value.map { (name, $0.brief) } }
-    let module = finding.module.map { HTML("<div><dt>module</dt><dd class=\"name\">\($0)</dd></div>") }
+    let module = finding.module.map { HTML("<div><dt>module</dt><dd class=\"name\">\(HTML.name($0))</dd></div>") }
     guard !known.isEmpty || module != nil else { return HTML(markup: "") }
     return HTML(
       "<dl class=\"evidence\">\(known.map { HTML("<div><dt>\($0.0)</dt><dd>\($0.1)</dd></div>") })\(module.map { [$0] } ?? [])</dl>\n"
     )
   }
 
-  private func remedy(_ finding: Finding) -> HTML {
-    finding.remedy.map { HTML("<p class=\"remedy\"><b>What to do</b> \($0)</p>\n") } ?? HTML(markup: "")
+  private func remedy(_ finding: Finding, sameAs other: String?) -> HTML {
+    guard let remedy = finding.remedy else { return HTML(markup: "") }
+    return HTML(
+      "<p class=\"remedy\"><b>What to do</b> \(other.map { "As for \($0)." } ?? remedy)</p>\n")
   }
 
   /// What `explain` says of the kind.
@@ -82,7 +90,7 @@ extension ReportPage {
     }
     let list = thresholds.isEmpty ? HTML(markup: "") : HTML("<h4>Thresholds</h4><ul>\(thresholds)</ul>")
     return HTML(
-      "<details><summary>What \(page.code) means</summary><div class=\"explain\">\(parts.map { HTML("<h4>\($0.0)</h4><p>\($0.1)</p>") })\(list)</div></details>\n"
+      "<details class=\"about\"><summary>What \(page.code) means</summary><div class=\"explain\">\(parts.map { HTML("<h4>\($0.0)</h4><p>\($0.1)</p>") })\(list)</div></details>\n"
     )
   }
 

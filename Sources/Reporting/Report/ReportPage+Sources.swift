@@ -6,7 +6,18 @@ import Weights
 extension ReportPage {
   /// What could not be judged, and what was left out of the analysis, with the reason.
   var gaps: HTML {
-    HTML("\(report.runs.map(gaps))")
+    HTML("\(report.runs.map(gaps))\(notAnalysed)")
+  }
+
+  /// Runs of a grid that only the map shows.
+  private var notAnalysed: HTML {
+    guard !report.notAnalysed.isEmpty else { return HTML(markup: "") }
+    let items = report.notAnalysed.map {
+      HTML("<li><code>\(String.command(["spectroscope", "analyze", $0]))</code></li>")
+    }
+    return HTML(
+      "<h3>Runs without an analysis</h3>\n<p>These are on the map alone, as nobody has analysed them:</p><ul class=\"gaps\">\(items)</ul>\n"
+    )
   }
 
   private func gaps(of run: ReportRun) -> HTML {
@@ -27,7 +38,9 @@ extension ReportPage {
     }
     var texts: [String] = []
     let depth = run.analysis.origin.depth
-    if !metrics.contains(.leftEnergyTop) {
+    if run.analysis.rows.isEmpty {
+      texts.append("everything about modules: no update could be measured")
+    } else if !metrics.contains(.leftEnergyTop) {
       texts.append("energy, alignment and rotation against W₀: analysed at depth \(depth.isEmpty ? "update" : depth)")
     } else if !metrics.contains(.spectralShift) {
       texts.append(
@@ -90,7 +103,8 @@ extension ReportPage {
       guard !origin.source.isEmpty else { return nil }
       let base = origin.base.isEmpty || origin.base == "embedded" ? [] : ["--base", origin.base]
       let depth = origin.depth.isEmpty ? [] : ["--depth", origin.depth]
-      return String.command(["spectroscope", "analyze", origin.source] + base + depth)
+      let out = report.analysisFiles.contains(run.path) ? ["--out", run.path] : []
+      return String.command(["spectroscope", "analyze", origin.source] + base + depth + out)
     }
     return analyses + [String.command(["spectroscope"] + report.command)]
   }

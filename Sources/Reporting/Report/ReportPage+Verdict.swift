@@ -52,7 +52,7 @@ extension ReportPage {
     if let first = verdict.spread.departures.first {
       let count = verdict.spread.departures.count
       facts.append(
-        ("Where first", first.module, "then \(count) of \(verdict.spread.modules) modules beyond their band"))
+        ("Where first", first.module, "\(count) of \(verdict.spread.modules) modules left their band"))
     } else if verdict.outcome == .alert {
       facts.append(("Where first", verdict.alerts.lazy.compactMap(\.module).first ?? "no single module", ""))
     }
@@ -68,7 +68,8 @@ extension ReportPage {
       let isName = title == "Where first"
       let small = note.isEmpty ? HTML(markup: "") : HTML("<small>\(note)</small>")
       return HTML(
-        "<div><dt>\(title)</dt><dd\(HTML(markup: isName ? " class=\"name\"" : ""))>\(value)\(small)</dd></div>")
+        "<div><dt>\(title)</dt><dd\(HTML(markup: isName ? " class=\"name\"" : ""))>\(isName ? HTML.name(value) : HTML("\(value)"))\(small)</dd></div>"
+      )
     }
   }
 
@@ -79,7 +80,8 @@ extension ReportPage {
     case .healthy: return "no"
     case .inconclusive: return "not known"
     case .alert where run.verdict.cause == .loadMismatch: return "no: what was loaded is not what was trained"
-    case .alert where !codes.isDisjoint(with: ["SP401", "SP402", "SP403"]): return "yes: weights or reward show it"
+    case .alert where codes.contains("SP403"): return "yes: the weights warned, and the reward fell"
+    case .alert where !codes.isDisjoint(with: ["SP401", "SP402"]): return "yes: the reward has fallen"
     case .alert where codes.contains(where: { $0.hasPrefix("SP2") || $0.hasPrefix("SP4") }):
       return "on its way: nothing has fallen yet"
     case .alert: return "it does not train as it should"

@@ -1,4 +1,5 @@
 import Foundation
+import RunStore
 import Weights
 
 /// The report as one HTML file that needs nothing else: text and tables as plain HTML, the data, and the scripts that draw them.
@@ -18,8 +19,11 @@ package struct ReportPage: Sendable {
       "policy": Self.policy(script: script, isLive: isLive), "style": Self.style, "script": script,
       "live": liveLine.text, "title": HTML("\(title)").text,
       "heading": HTML("\(heading)").text, "navigation": navigation.text, "verdicts": verdicts.text,
-      "findings": findings.text, "behaviour": numbers.text, "comparison": comparison.text, "map": map.text,
+      "findings": findings.text, "behaviour": numbers.text, "modules": modules.text,
+      "comparison": comparison.text, "map": map.text,
       "gaps": gaps.text, "sources": sources.text,
+      // Of a grid without any analysis there is nothing but the map.
+      "unless-runs": report.runs.isEmpty ? " hidden" : "",
       "data": ReportData(report: report).json.text().escapedForScript,
     ]
     return Self.filled(Self.template, with: parts)
@@ -41,6 +45,7 @@ package struct ReportPage: Sendable {
     switch report.runs.count {
     case 0: report.map == nil ? "Nothing to show yet" : "A grid of runs"
     case 1: report.runs[0].name
+    case 5...: "\(report.runs.count) runs"
     default: report.runs.map(\.name).joined(separator: " · ")
     }
   }
@@ -53,13 +58,23 @@ package struct ReportPage: Sendable {
 
   private var title: String { "\(heading) – Spectroscope" }
 
+  /// What the grid of modules is, or that there is none.
+  private var modules: HTML {
+    report.runs.allSatisfy { $0.analysis.rows.isEmpty }
+      ? "<p class=\"quiet\">No update could be measured, so there is no module to show.</p>"
+      : """
+      <p class="intro">Every adapted weight, a row a layer and a column a projection. Choose a metric and a checkpoint; open a module for its \
+      spectrum and its geometry against W₀.</p>
+      """
+  }
+
   /// Links to the parts that there are.
   private var navigation: HTML {
     var parts = [("verdict", "Verdict"), ("findings", "Findings"), ("behaviour", "Behaviour"), ("modules", "Modules")]
     if report.runs.isEmpty { parts = [] }
     if report.runs.count > 1 { parts.append(("comparison", "Comparison")) }
     if report.map != nil { parts.append(("map", "Rates")) }
-    if !report.runs.isEmpty { parts.append(("gaps", "Not judged")) }
+    parts.append(("gaps", "Not judged"))
     parts.append(("sources", "Sources"))
     return HTML("\(parts.map { HTML("<a href=\"#\($0.0)\">\($0.1)</a>") })")
   }

@@ -73,21 +73,27 @@ struct OnsetLead: Equatable, Sendable {
 
   /// The lead in a sentence; nil where neither moved.
   var text: String? {
-    let fall = rewardCode.map { "(\($0))" } ?? "(looking back from the end)"
-    switch (spectral, reward, steps) {
-    case (let finding?, let reward?, let steps?):
-      let head =
-        "The weights left their bounds at step \(finding.step!) (\(finding.code)), the reward fell at step \(reward) \(fall)"
-      if steps == 0 { return head + ": at once." }
-      return head
-        + (steps > 0
-          ? ": the weights led by \(steps) \(Self.noun(steps))."
-          : ": the reward led by \(-steps) \(Self.noun(-steps)).")
-    case (let finding?, nil, _):
-      return "The weights left their bounds at step \(finding.step!) (\(finding.code)); no fall of the reward is known."
-    case (nil, let reward?, _): return "The reward fell at step \(reward) \(fall); the weights gave no warning."
-    default: return nil
+    let fall = reward.map { step in
+      "the reward fell at step \(step) " + (rewardCode.map { "(\($0))" } ?? "(looking back from the end)")
     }
+    switch (warning, fall) {
+    case (let warning?, let fall?): return "\(warning), \(fall): \(order)."
+    case (let warning?, nil): return "\(warning); no fall of the reward is known."
+    case (nil, let fall?): return "\(fall.prefix(1).uppercased())\(fall.dropFirst()); the weights gave no warning."
+    case (nil, nil): return nil
+    }
+  }
+
+  private var warning: String? {
+    spectral.map { finding in
+      let what = finding.severity == .alert ? "The weights left their bounds" : "The weights gave a warning"
+      return "\(what) at step \(finding.step!) (\(finding.code))"
+    }
+  }
+
+  private var order: String {
+    guard let steps, steps != 0 else { return "at once" }
+    return "the \(steps > 0 ? "weights" : "reward") led by \(abs(steps)) \(Self.noun(abs(steps)))"
   }
 
   private static func noun(_ steps: Int) -> String { steps == 1 ? "step" : "steps" }

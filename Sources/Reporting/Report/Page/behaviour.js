@@ -1,5 +1,8 @@
 // How the run behaved: reward and what else its trainer logged, the size of its steps, and the onsets.
 
+/** Columns that are shares of one: drawn from 0 to 1, so that small changes look small. */
+const SHARES = new Set(["accuracy", "retention", "frac_reward_zero_std"]);
+
 /** The charts of behaviour, all runs in each. */
 class BehaviourView {
   constructor(host, page) {
@@ -37,14 +40,14 @@ class BehaviourView {
   }
 
   columnContent(model, column, step) {
-    const lines = model.runs.flatMap((run, index) => {
+    const lines = model.runs.flatMap((run) => {
       const own = run.behaviour.columns.find((other) => other.name === column.name);
       if (!own) return [];
       const points = this.points(run.behaviour.steps, own);
-      return [{ name: this.lineName(model, run, column.title), short: model.runs.length > 1 ? run.name : "", points, tone: `s${index}`, hasDots: points.length <= 40 }];
+      return [{ name: this.lineName(model, run, ""), short: model.runs.length > 1 ? run.label : "", points, tone: run.tone, isDashed: run.isDashed, hasDots: points.length <= 40 }];
     });
     return {
-      title: column.title, unit: column.unit, x: { label: "step" }, y: { scale: column.scale }, lines,
+      title: column.title, unit: column.unit, x: { label: "step" }, y: { scale: column.scale }, yDomain: SHARES.has(column.name) ? [0, 1] : undefined, lines,
       marks: this.marks(model, column.name), spans: column.name === "reward" ? this.spans(model) : [], note: column.name === "reward" ? this.lead(model) : "", cursor: step,
       onPick: (x) => this.page.select({ step: x }),
     };
@@ -58,14 +61,14 @@ class BehaviourView {
   /** How far a step moves the weights, beside what healthy runs of the method reach and the bound that alerts. */
   strideContent(model, step) {
     const lines = [];
-    model.runs.forEach((run, index) => {
+    model.runs.forEach((run) => {
       const strides = run.behaviour.strides;
       if (!strides) return;
       const points = (key) => this.points(strides.steps, strides[key]);
-      lines.push({ name: this.lineName(model, run, "size"), short: model.runs.length > 1 ? run.name : "", points: points("size"), tone: `s${index}` });
+      lines.push({ name: this.lineName(model, run, "size"), short: model.runs.length > 1 ? run.label : "", points: points("size"), tone: run.tone });
       const bound = points("bound");
       if (bound.length) {
-        lines.push({ name: model.runs.length > 1 ? `bound, ${run.name}` : "bound", points: bound, tone: `s${index}`, isDashed: true, isRead: false });
+        lines.push({ name: model.runs.length > 1 ? `bound, ${run.label}` : "bound", points: bound, tone: run.tone, isDashed: true, isRead: false });
       }
     });
     return {
@@ -78,35 +81,35 @@ class BehaviourView {
   }
 
   lineName(model, run, title) {
-    return model.runs.length > 1 ? run.name : title;
+    return model.runs.length > 1 ? run.label : title;
   }
 
   /** The onsets that belong to a chart; in that of the reward also when the weights spoke. */
   marks(model, column) {
-    return model.runs.flatMap((run, index) => {
+    return model.runs.flatMap((run) => {
       const { onsets, spectral, reward } = run.behaviour;
       const marks = onsets
         .filter((onset) => onset.column === column && onset.severity !== "info")
-        .map((onset) => ({ x: onset.step, name: onset.code, tone: `s${index}` }));
+        .map((onset) => ({ x: onset.step, name: onset.code, tone: run.tone }));
       const has = (step) => marks.some((mark) => mark.x === step);
-      if (column === "reward" && spectral !== null && !has(spectral)) marks.push({ x: spectral, name: "weights", tone: `s${index}` });
-      if (column === "reward" && reward !== null && !has(reward)) marks.push({ x: reward, name: "reward falls", tone: `s${index}` });
-      return joined(marks, model.runs.length > 1 ? ` ${run.name}` : "");
+      if (column === "reward" && spectral !== null && !has(spectral)) marks.push({ x: spectral, name: "weights", tone: run.tone });
+      if (column === "reward" && reward !== null && !has(reward)) marks.push({ x: reward, name: "reward falls", tone: run.tone });
+      return joined(marks, model.runs.length > 1 ? ` ${run.label}` : "");
     });
   }
 
   /** From the step at which the weights spoke to the one at which the reward fell. */
   spans(model) {
-    return model.runs.flatMap(({ behaviour: { spectral, reward } }, index) => {
+    return model.runs.flatMap(({ behaviour: { spectral, reward }, tone }) => {
       if (spectral === null || reward === null || reward <= spectral) return [];
-      return [{ from: spectral, to: reward, name: `${reward - spectral} step${reward - spectral === 1 ? "" : "s"}`, tone: `s${index}` }];
+      return [{ from: spectral, to: reward, name: `${reward - spectral} step${reward - spectral === 1 ? "" : "s"}`, tone }];
     });
   }
 
   lead(model) {
     return model.runs
       .filter((run) => run.behaviour.lead)
-      .map((run) => (model.runs.length > 1 ? `${run.name}: ${run.behaviour.lead}` : run.behaviour.lead))
+      .map((run) => (model.runs.length > 1 ? `${run.label}: ${run.behaviour.lead}` : run.behaviour.lead))
       .join(" ");
   }
 

@@ -57,7 +57,7 @@ class Chart {
   show(content) {
     this.content = content;
     this.title.textContent = content.title;
-    this.unit.textContent = content.unit ?? "";
+    this.unit.textContent = [content.unit, content.y?.scale === "log" ? "log scale" : ""].filter(Boolean).join(", ");
     this.note.textContent = content.note ?? "";
     this.note.hidden = !content.note;
     this.node.hidden = false;
@@ -133,7 +133,6 @@ class Chart {
     parts.push(shape("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));
     const label = (x.label ?? "step") + (x.scale === "log" ? " (log)" : "");
     parts.push(shape("text", { class: "tick middle", x: (left + right) / 2, y: bottom + 27 }, label));
-    if (y.scale === "log") parts.push(shape("text", { class: "tick", x: 2, y: top - 3 }, "log"));
     return parts;
   }
 
@@ -276,10 +275,10 @@ class Chart {
     const { title, unit, lines, marks = [] } = this.content;
     const parts = lines.filter((line) => line.isRead !== false).map((line) => {
       const values = shown(line.points.map((point) => point[1]));
-      if (!values.length) return `${line.name ?? "line"}: no numbers`;
+      if (!values.length) return `${line.name || title}: no numbers`;
       const point = Number.isFinite(x) ? nearest(line.points, x) : null;
       const here = point ? `, ${brief(point[1])} at ${tickText(point[0])}` : "";
-      return `${line.name ?? "line"}: from ${brief(values[0])} to ${brief(values.at(-1))}, at least ${brief(Math.min(...values))}, at most ${brief(Math.max(...values))}${here}`;
+      return `${line.name || title}: from ${brief(values[0])} to ${brief(values.at(-1))}, at least ${brief(Math.min(...values))}, at most ${brief(Math.max(...values))}${here}`;
     });
     const named = marks.map((mark) => `${mark.name} at step ${mark.x}`);
     return [`${title}${unit ? `, ${unit}` : ""}`, ...parts, ...named].join(". ");

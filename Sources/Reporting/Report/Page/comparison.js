@@ -45,7 +45,7 @@ class ComparisonView {
     const lines = model.runs.map((run, index) => {
       const axis = model.comparison.runs[index][this.axis];
       const points = axis.map((x, place) => [x, quantity.values[index][place] ?? NaN]).filter(([x]) => Number.isFinite(x) && (!isBySize || x > 0));
-      return { name: run.name + (quantity.byConstruction[index] ? "*" : ""), points, tone: `s${index}`, isDashed: index > 5 };
+      return { name: run.label + (quantity.byConstruction[index] ? "*" : ""), points, tone: run.tone, isDashed: run.isDashed };
     });
     return {
       title: quantity.title, x: isBySize ? { label: model.comparison.isRelative ? "‖ΔW‖/‖W₀‖" : "‖ΔW‖", scale: "log" } : { label: "step" },
@@ -68,7 +68,7 @@ class MapView {
   draw({ model }) {
     if (!model.map) return this.host.replaceChildren();
     const { rates, rows } = model.map;
-    const head = element("tr", {}, element("td"), ...rates.map((rate) => element("th", { scope: "col" }, tickText(rate))));
+    const head = element("tr", {}, element("td"), ...rates.map((rate) => element("th", { scope: "col" }, tickText(rate))), element("th", { scope: "col" }, "critical rate"));
     const table = element("table", { class: "map" }, element("thead", {}, head), element("tbody", {}, ...rows.map((row) => this.row(row, rates))));
     const used = new Set(rows.flatMap((row) => row.runs.map((run) => run.label)));
     const legend = Object.entries(ENDINGS).filter(([label]) => used.has(label));
@@ -79,20 +79,27 @@ class MapView {
   }
 
   row(row, rates) {
+    const border = borderPlace(row.critical, rates);
     const cells = rates.map((rate, index) => {
       const runs = row.runs.filter((run) => run.rate === rate);
-      const cell = element("td", {}, runs.length ? this.curves(runs) : element("span", { class: "quiet" }, "–"), this.endings(runs));
-      this.drawBorder(cell, row.critical, rates, index);
-      return cell;
+      const classes = [index === border ? "border" : "", index >= border ? "beyond" : ""].filter(Boolean).join(" ");
+      return element("td", { class: classes || null }, runs.length ? this.curves(runs) : element("span", { class: "quiet" }, "–"), this.endings(runs));
     });
-    return element("tr", {}, element("th", { scope: "row" }, row.method), ...cells);
+    return element("tr", {}, element("th", { scope: "row" }, row.method), ...cells, element("td", { class: "critical" }, ...this.critical(row)));
+  }
+
+  critical({ critical, lowest, highest }) {
+    const text = (rate) => (rate.relation === "at" ? brief(rate.rate) : `${rate.relation} ${tickText(rate.rate)}`);
+    if (!lowest) return ["–"];
+    const range = text(lowest) === text(highest) ? "" : `${text(lowest)} to ${text(highest)}`;
+    return [element("b", {}, critical ? text(critical) : "–"), element("small", {}, range)];
   }
 
   endings(runs) {
     const counts = new Map();
     for (const run of runs) if (run.label) counts.set(run.label, (counts.get(run.label) ?? 0) + 1);
     const finals = runs.map((run) => run.final ?? new Packed(run.curve).at(run.steps.length - 1));
-    const signs = [...counts].map(([label, count]) => element("span", { class: ENDINGS[label].tone }, `${ENDINGS[label].sign}${count > 1 ? count : ""} ${label}`));
+    const signs = [...counts].map(([label, count]) => element("span", { class: ENDINGS[label].tone, title: label }, `${ENDINGS[label].sign}${count > 1 ? ` ${count}` : ""}`));
     return element("div", { class: "ending" }, element("b", {}, runs.length ? brief(quantile(finals, 0.5)) : ""), ...signs);
   }
 
@@ -109,23 +116,11 @@ class MapView {
     }
     return svg;
   }
-
-  /** A line where the critical rate lies in the cell of a rate, or between it and the next. */
-  drawBorder(cell, critical, rates, index) {
-    if (!critical || critical.relation === "above") return;
-    const isBelow = critical.relation === "below";
-    const place = isBelow ? (index === 0 ? 0 : null) : borderPlace(critical.rate, rates, index);
-    if (place === null) return;
-    const border = element("i", { class: "border", title: `critical rate ${critical.relation === "at" ? "" : `${critical.relation} `}${brief(critical.rate)}` });
-    border.style.left = `${place}%`;
-    cell.classList.add("bordered");
-    cell.append(border);
-  }
 }
 
-/** Where a rate lies in the cell of another, in percent of its width, from the cell's middle to the next one's; null where it lies elsewhere. */
-function borderPlace(rate, rates, index) {
-  const [from, to] = [rates[index], rates[index + 1]];
-  if (to === undefined || rate < from || rate >= to) return null;
-  return 50 + (100 * Math.log(rate / from)) / Math.log(to / from);
+/** The place of the first rate beyond the critical one; none where that is not known, or beyond all of them. */
+function borderPlace(critical, rates) {
+  if (!critical || critical.relation === "above") return Infinity;
+  const place = critical.relation === "below" ? 0 : rates.findIndex((rate) => rate > critical.rate);
+  return place < 0 ? Infinity : place;
 }

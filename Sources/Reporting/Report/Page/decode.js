@@ -123,6 +123,7 @@ class Model {
   constructor(data) {
     const counts = new Set(data.metrics.filter((metric) => metric.isCount).map((metric) => metric.key));
     this.runs = data.runs.map((run) => new Run(run, counts));
+    labelled(this.runs);
     this.metrics = data.metrics;
     this.byKey = new Map(data.metrics.map((metric) => [metric.key, metric]));
     this.comparison = data.comparison;
@@ -140,4 +141,19 @@ class Model {
     const known = packed.filter((part) => part.high > 0 || part.scale === "linear");
     return [Math.min(...known.map((part) => part.low)), Math.max(...known.map((part) => part.high))];
   }
+}
+
+/** Gives each run a short name for the ends of lines: its own without the parts that all have in common, and a tone. */
+function labelled(runs) {
+  const parts = runs.map((run) => run.name.split("-"));
+  const isCommon = (at) => runs.length > 1 && parts.every((own) => own.length > 1 && own.at(at) === parts[0].at(at));
+  while (isCommon(0)) parts.forEach((own) => own.shift());
+  while (isCommon(-1)) parts.forEach((own) => own.pop());
+  const names = parts.map((own) => own.join("-"));
+  const areTold = new Set(names).size === runs.length;
+  runs.forEach((run, index) => {
+    run.label = areTold ? names[index] : run.name;
+    run.tone = `s${index % 6}`;
+    run.isDashed = index > 5;
+  });
 }

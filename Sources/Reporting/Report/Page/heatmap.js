@@ -53,7 +53,7 @@ class HeatMapView {
     this.runs.hidden = model.runs.length < 2;
     this.runs.replaceChildren(
       ...model.runs.map((other, index) => {
-        const button = element("button", { type: "button", "aria-pressed": String(index === runIndex), class: `s${index}` }, other.name);
+        const button = element("button", { type: "button", "aria-pressed": String(index === runIndex), class: other.tone }, other.label);
         button.addEventListener("click", () => {
           this.page.select({ run: index });
           this.runs.children[index].focus();
@@ -216,7 +216,7 @@ class HeatMapView {
     const scale = `${metric.scale === "log" ? "log scale" : "linear"}, all steps${model.runs.length > 1 ? " and runs" : ""}`;
     const parts = Number.isFinite(low) && high > low ? [element("span", {}, brief(low) + metric.unit), ramp, element("span", {}, brief(high) + metric.unit)] : [];
     this.legend.replaceChildren(
-      element("strong", {}, `${metric.title}`), element("span", { class: "quiet" }, metric.group),
+      element("strong", {}, metric.title + (model.runs.length > 1 ? `, ${run.label}` : "")), element("span", { class: "quiet" }, metric.group),
       element("span", { class: "bar" }, ...parts), element("span", { class: "quiet" }, run.has(metric.key) ? scale : "not computed for this run"),
     );
   }

@@ -58,6 +58,7 @@ class Live {
     const host = section.querySelector(":scope > [data-view]");
     const wished = [...next.childNodes].map((node) => (host && node.dataset?.view ? host : document.importNode(node, true)));
     section.replaceChildren(...wished);
+    section.hidden = next.hidden;
   }
 
   /** What has to be alike for a page to be renewed in place: its parts, the places of its charts, its program. */

@@ -22,7 +22,7 @@ class Page {
 
   /** Draws new data. What was selected stays selected where it is still there; a page that showed the last checkpoint shows the new last one. */
   render(data) {
-    const wasLast = this.model && this.state().place === this.state().run.steps.length - 1;
+    const wasLast = this.model?.runs.length && this.state().place === this.state().run.steps.length - 1;
     this.model = new Model(data);
     if (wasLast) this.selection.step = null;
     if (!this.started) this.selection = { ...this.selection, ...this.opening(), ...readHash() };
@@ -62,7 +62,13 @@ class Page {
 
   draw() {
     const state = this.state();
-    for (const view of this.views) if (state.run?.steps.length || view instanceof MapView) view.draw(state);
+    // Without a checkpoint there is no module to show, and without a run only the map.
+    const hasModules = Boolean(state.run?.steps.length && state.metric);
+    document.querySelector("[data-view=modules]").hidden = !hasModules;
+    for (const view of this.views) {
+      const needsModules = view instanceof HeatMapView || view instanceof ModuleView;
+      if (view instanceof MapView || (state.run && (hasModules || !needsModules))) view.draw(state);
+    }
   }
 
   // MARK: Selection
@@ -76,7 +82,7 @@ class Page {
     if (place !== undefined) this.selection.step = chosen.steps[Math.min(chosen.steps.length - 1, Math.max(0, place))];
     if (module !== undefined) this.selection.module = typeof module === "number" ? chosen.modules[module] : module;
     this.draw();
-    this.say(isOpened);
+    if (this.state().metric && chosen.steps.length) this.say(isOpened);
     writeHash(this.selection);
   }
 
@@ -137,14 +143,22 @@ class Page {
     });
   }
 
-  /** On paper nothing can be opened, so everything is. */
+  /** On paper nothing can be opened, so tables are, and charts have the width of a sheet. What a kind of finding means is long, and stays shut. */
   followPrint() {
     let opened = [];
+    const draw = (isPrinting) => {
+      document.documentElement.classList.toggle("printing", isPrinting);
+      this.draw();
+    };
     addEventListener("beforeprint", () => {
-      opened = [...document.querySelectorAll("details:not([open])")];
+      opened = [...document.querySelectorAll("details:not([open], .about)")];
       for (const part of opened) part.open = true;
+      draw(true);
     });
-    addEventListener("afterprint", () => opened.forEach((part) => (part.open = false)));
+    addEventListener("afterprint", () => {
+      for (const part of opened) part.open = false;
+      draw(false);
+    });
   }
 }
 

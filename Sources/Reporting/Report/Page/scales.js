@@ -15,7 +15,7 @@ function tiny(value) {
   if (value === 0) return "0";
   const size = Math.abs(Number(value.toPrecision(2)));
   if (size < 0.01 || size >= 1e4) return value.toExponential(1).replace("e+", "e");
-  return Number(value.toPrecision(2)).toString().replace(/^(-?)0\./, "$1.");
+  return (size >= 10 ? Math.round(value).toString() : value.toPrecision(2)).replace(/^(-?)0\./, "$1.");
 }
 
 /** The number of an axis' tick, without digits that say nothing. */
