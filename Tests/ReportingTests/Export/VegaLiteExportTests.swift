@@ -60,7 +60,7 @@ import Weights
     #expect(modules == (88..<100).map { "m.\($0)" })
     #expect(
       chart["title"]?["subtitle"]?.array?.first
-        == "the 12 of 100 modules that findings name or that moved furthest; dashed: warnings and alerts where they set in"
+        == "the 12 of 100 modules that findings name or that moved furthest"
     )
   }
 

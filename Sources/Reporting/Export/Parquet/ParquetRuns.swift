@@ -1,5 +1,3 @@
-import Weights
-
 /// Parquet's hybrid of run lengths and packed bits, in which definition levels and places in dictionaries are written.
 struct ParquetRuns {
   /// From this many equal numbers on, a run is shorter than packed bits.

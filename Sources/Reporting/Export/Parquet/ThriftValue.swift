@@ -1,5 +1,3 @@
-import Weights
-
 /// A value of Thrift's compact protocol, in which Parquet's headers and footer are written.
 indirect enum ThriftValue {
   case int16(Int)

@@ -53,7 +53,7 @@ struct SpectrumCharts {
       ? "the \(modules.count) of \(count) modules that findings name or that moved furthest" : "all modules"
     return VegaLiteChart(
       name: "singular_values", title: "Singular values of ΔW since \(reference)",
-      subtitle: "\(choice); dashed: warnings and alerts where they set in", of: analysis,
+      subtitle: choice, of: analysis,
       data: ["values": .array(data)],
       view: Self.facets(
         of: "values", by: ["facet": Self.header("module", modules), "columns": 3, "resolve": Self.axes], width: 240,
@@ -125,7 +125,7 @@ struct SpectrumCharts {
     ]
     return VegaLiteChart(
       name: "energy", title: "Energy of ΔW in the base's first k singular directions",
-      subtitle: "dotted black: what chance gives; dashed: warnings and alerts where they set in", of: analysis,
+      subtitle: "dotted black: what chance gives", of: analysis,
       data: ["values": .array(data)],
       view: Self.facets(
         of: "values",
@@ -150,7 +150,7 @@ struct SpectrumCharts {
     }
     guard !data.isEmpty else { return nil }
     return VegaLiteChart(
-      name: name, title: title, subtitle: "a line a module; dashed: warnings and alerts where they set in",
+      name: name, title: title, subtitle: "a line a module",
       of: analysis, data: ["values": .array(data)],
       view: Self.facets(
         of: "values", by: ["facet": projections, "columns": 4, "resolve": Self.axes], width: 190, height: 140,

@@ -37,7 +37,7 @@ enum TrainingChart {
     let range = records.first!.step...records.last!.step
     let labels = OnsetLabels(VegaLiteChart.onsets(analysis.findings), over: range, width: width)
     return VegaLiteChart(
-      name: "training", title: "What training recorded", subtitle: "dashed: warnings and alerts where they set in",
+      name: "training", title: "What training recorded", subtitle: "",
       of: analysis, data: ["training": .array(rows), "labels": labels.rows],
       view: [
         "vconcat": .array(

@@ -12,6 +12,7 @@ struct VegaLiteChart {
 
   /// - Parameters:
   ///   - data: rows by the name under which `view` has them, beside `onsets`.
+  ///   - subtitle: what there is to know beside the title; that onsets are dashed is added.
   ///   - view: what is drawn, without title and data.
   init(
     name: String, title: String, subtitle: String, of analysis: Analysis, data: OrderedDictionary<String, JSONValue>,
@@ -37,7 +38,9 @@ struct VegaLiteChart {
     let source = analysis.origin.source.split(separator: "/").last.map(String.init)
     let method = analysis.rows.first?.method
     let run = [source.map { "run \($0)" }, method.map { "method \($0)" }].compactMap(\.self)
-    return [subtitle, run.joined(separator: ", ")].filter { !$0.isEmpty }.map(JSONValue.string)
+    let marks = onsets(analysis.findings).isEmpty ? "" : "dashed: warnings and alerts where they set in"
+    return [[subtitle, marks].filter { !$0.isEmpty }.joined(separator: "; "), run.joined(separator: ", ")]
+      .filter { !$0.isEmpty }.map(JSONValue.string)
   }
 
   private static let configuration: JSONValue = [
@@ -61,7 +64,7 @@ struct VegaLiteChart {
     return [
       "field": "step", "type": "quantitative", "title": isLabelled ? "training step" : .null,
       "scale": ["domain": [.integer(range.lowerBound - margin), .integer(range.upperBound + margin)], "nice": false],
-      "axis": ["tickMinStep": 1, "tickCount": 6, "format": "d", "labels": .bool(isLabelled)],
+      "axis": ["tickMinStep": 1, "tickCount": 5, "format": "d", "labels": .bool(isLabelled)],
     ]
   }
 
