@@ -14,8 +14,12 @@ struct Export: ParsableCommand {
     abstract: "Writes the data of an analysis for plotting.",
     discussion: """
       csv writes modules.csv (one row per step, module and delta), singular_values.csv, findings.csv and, of a run \
-      folder or where a log was joined, training.csv (one row per step); json writes the same as spectra.json. An empty cell or null means: undefined, or \
-      not computed at this depth.
+      folder or where a log was joined, training.csv (one row per step); parquet writes the same tables with types, \
+      json all of them as spectra.json. An empty cell or null means: undefined, or not computed at this depth.
+
+      npz writes spectra.npz: dense arrays over steps and modules, NaN for missing. tensorboard writes one event file: \
+      training, medians over all modules, and a few curves each of up to 200 modules. vega-lite writes charts with \
+      their data inside, NAME.vl.json. A file that exists is replaced.
       """)
 
   @Argument(help: ArgumentHelp("An analysis file, or a run folder or packed run that holds one.", valueName: "file"))

@@ -2,7 +2,6 @@ import Diagnosis
 import Foundation
 import OrderedCollections
 import RunStore
-import Weights
 
 /// The runs of a grid set against one another: as tables for programs and for the eye.
 package struct LaboratoryTable: Sendable {
@@ -43,39 +42,32 @@ extension LaboratoryTable {
       of: AnalysisTable(
         name: "summary",
         columns: [
-          "method", "learning_rate", "seed", "rank", "base", "steps", "start_accuracy", "final_accuracy", "retention",
-          "label", "seconds",
-        ],
-        rows: outcomes.map { run in
-          [
-            .string(run.method), .number(run.learningRate), .integer(run.seed),
-            run.rank.map(JSONValue.integer) ?? .null, .string(run.base), .integer(run.steps),
-            .number(run.startAccuracy), .number(run.finalAccuracy), run.retention.map(JSONValue.number) ?? .null,
-            .string(run.label.rawValue), .number(run.seconds),
-          ]
-        }))
+          .texts("method", outcomes.map(\.method)), .numbers("learning_rate", outcomes.map(\.learningRate)),
+          .integers("seed", outcomes.map(\.seed)), .integers("rank", outcomes.map(\.rank)),
+          .texts("base", outcomes.map(\.base)), .integers("steps", outcomes.map(\.steps)),
+          .numbers("start_accuracy", outcomes.map(\.startAccuracy)),
+          .numbers("final_accuracy", outcomes.map(\.finalAccuracy)), .numbers("retention", outcomes.map(\.retention)),
+          .texts("label", outcomes.map(\.label.rawValue)), .numbers("seconds", outcomes.map(\.seconds)),
+        ]))
   }
 
   /// `critical.csv`: one row for runs that differ in rate and seed alone, with the median of the seeds' critical rates and the lowest and
   /// highest of them. Each has a column that says whether it is `at` the number, `above` or `below` it.
   package var critical: String {
-    CSVExporter.text(
+    let rates = groups.values.map(rates)
+    let spreads = rates.map { CriticalRate.Spread($0) }
+    func pair(_ relation: String, _ name: String, _ rates: [CriticalRate?]) -> [TableColumn] {
+      [.texts(relation, rates.map { $0?.relation }), .numbers(name, rates.map { $0?.rate })]
+    }
+    return CSVExporter.text(
       of: AnalysisTable(
         name: "critical",
         columns: [
-          "method", "rank", "base", "seeds", "relation", "critical_learning_rate", "lowest_relation", "lowest",
-          "highest_relation", "highest",
-        ],
-        rows: groups.map { group, runs in
-          let (rates, rank) = (rates(runs), group.rank.map(JSONValue.integer) ?? .null)
-          let spread = CriticalRate.Spread(rates)
-          return [.string(group.method), rank, .string(group.base), .integer(rates.count)]
-            + [spread?.median, spread?.lowest, spread?.highest].flatMap(Self.cells)
-        }))
-  }
-
-  private static func cells(_ rate: CriticalRate?) -> [JSONValue] {
-    rate.map { [.string($0.relation), .number($0.rate)] } ?? [.null, .null]
+          .texts("method", groups.keys.map(\.method)), .integers("rank", groups.keys.map(\.rank)),
+          .texts("base", groups.keys.map(\.base)), .integers("seeds", rates.map(\.count)),
+        ] + pair("relation", "critical_learning_rate", spreads.map { $0?.median })
+          + pair("lowest_relation", "lowest", spreads.map { $0?.lowest })
+          + pair("highest_relation", "highest", spreads.map { $0?.highest })))
   }
 }
 

@@ -5,16 +5,9 @@ import Weights
 /// Lays an analysis out over steps and modules, and writes it to the root of a file.
 struct AnalysisWriter {
   private let analysis: Analysis
-  private let steps: [Int]
-  private let modules: [String]
-  private let deltas: [Grid]
-
-  /// The rows of one delta with their places among steps × modules, row-major.
-  private struct Grid {
-    var delta: Delta
-    var rows: [(position: Int, row: SpectrumRow)]
-    var methods: [String]
-  }
+  private let grid: AnalysisGrid
+  private var steps: [Int] { grid.steps }
+  private var modules: [String] { grid.modules }
 
   /// The datasets that label dimensions.
   private struct Scales: ~Copyable {
@@ -26,38 +19,11 @@ struct AnalysisWriter {
   /// Throws when the layout cannot hold the rows; `path` is for messages.
   init(_ analysis: Analysis, path: String) throws(FileError) {
     self.analysis = analysis
-    steps = Set(analysis.rows.map(\.step)).sorted()
-    modules = Set(analysis.rows.map(\.module)).union(analysis.baseNorms.keys).sorted(by: NaturalOrder.precedes)
-    var deltas: [Grid] = []
-    for delta in Delta.allCases {
-      let rows = analysis.rows.filter { $0.delta == delta }
-      if rows.isEmpty { continue }
-      deltas.append(try Self.grid(delta, rows, steps: steps, modules: modules, path: path))
+    grid = try AnalysisGrid(analysis, path: path)
+    for row in analysis.rows where row.metrics[.rows] == nil || row.metrics[.columns] == nil {
+      throw AnalysisGrid.refusal(
+        of: row, "expected the matrix's shape in rows and columns, found none", path: path)
     }
-    self.deltas = deltas
-  }
-
-  private static func grid(
-    _ delta: Delta, _ rows: [SpectrumRow], steps: [Int], modules: [String], path: String
-  ) throws(FileError) -> Grid {
-    let stepPosition = Dictionary(uniqueKeysWithValues: zip(steps, steps.indices))
-    let modulePosition = Dictionary(uniqueKeysWithValues: zip(modules, modules.indices))
-    var grid = Grid(delta: delta, rows: [], methods: Array(repeating: "", count: steps.count * modules.count))
-    var taken: Set<Int> = []
-    for row in rows {
-      let (step, module) = (stepPosition[row.step]!, modulePosition[row.module]!)
-      let position = step * modules.count + module
-      func refuse(_ problem: String) -> FileError {
-        FileError(.cannotWrite, path: path, object: "\(row.module), step \(row.step), \(delta.rawValue)", problem)
-      }
-      guard taken.insert(position).inserted else { throw refuse("expected one row, found two") }
-      guard row.metrics[.rows] != nil, row.metrics[.columns] != nil else {
-        throw refuse("expected the matrix's shape in rows and columns, found none")
-      }
-      grid.methods[position] = row.method
-      grid.rows.append((position, row))
-    }
-    return grid
   }
 
   /// Writes everything to the root of a file.
@@ -82,10 +48,10 @@ struct AnalysisWriter {
   private func writeContent(to root: borrowing HDF5Group) throws(FileError) {
     let group = try root.createGroup("analysis")
     try group.setAttribute("NX_class", "NXentry")
-    if let first = deltas.first { try group.setAttribute("default", first.delta.rawValue) }
+    if let first = grid.deltas.first { try group.setAttribute("default", first.delta.rawValue) }
     let scales = try writeScales(in: group)
-    for grid in deltas {
-      try write(grid, in: try group.createGroup(grid.delta.rawValue), scales: scales)
+    for rows in grid.deltas {
+      try write(rows, in: try group.createGroup(rows.delta.rawValue), scales: scales)
     }
     if !analysis.baseNorms.isEmpty { try writeBase(in: try group.createGroup("base"), scales: scales) }
     if analysis.rows.contains(where: { !$0.updatedValues.isEmpty }) {
@@ -120,31 +86,31 @@ struct AnalysisWriter {
   }
 
   private func write(
-    _ grid: Grid, in group: borrowing HDF5Group, scales: borrowing Scales
+    _ rows: AnalysisGrid.Rows, in group: borrowing HDF5Group, scales: borrowing Scales
   ) throws(FileError) {
     try group.link("step", to: scales.step)
     try group.link("module", to: scales.module)
     try group.link("index", to: scales.index)
-    let metrics = Metric.allCases.filter { metric in grid.rows.contains { $0.row.metrics[metric] != nil } }
+    let metrics = rows.metrics
     for metric in metrics {
-      var values = missing(steps.count * modules.count)
-      for (position, row) in grid.rows { values[position] = row.metrics[metric] ?? .nan }
+      let values = grid.laidOut(rows) { $0.metrics[metric] }
       let dataset = try group.write(values, shape: [steps.count, modules.count], named: metric.rawValue)
       try dataset.attach(scales.step, toDimension: 0)
       try dataset.attach(scales.module, toDimension: 1)
     }
-    let method = try group.write(grid.methods, shape: [steps.count, modules.count], named: "method")
+    let methods = grid.laidOut(rows, text: \.method)
+    let method = try group.write(methods, shape: [steps.count, modules.count], named: "method")
     try method.attach(scales.step, toDimension: 0)
     try method.attach(scales.module, toDimension: 1)
-    try writeSingularValues(grid, in: group, scales: scales)
-    try writePlot(of: grid.delta, metrics: metrics, group)
+    try writeSingularValues(rows, in: group, scales: scales)
+    try writePlot(of: rows.delta, metrics: metrics, group)
   }
 
   private func writeSingularValues(
-    _ grid: Grid, in group: borrowing HDF5Group, scales: borrowing Scales
+    _ rows: AnalysisGrid.Rows, in group: borrowing HDF5Group, scales: borrowing Scales
   ) throws(FileError) {
     let width = try scales.index.shape()[0]
-    let values = laidOut(grid, width: width) { $0.singularValues }
+    let values = grid.laidOut(rows, width: width) { $0.singularValues }
     let dataset = try group.write(values, shape: [steps.count, modules.count, width], named: "singular_values")
     try dataset.attach(scales.step, toDimension: 0)
     try dataset.attach(scales.module, toDimension: 1)
@@ -174,11 +140,9 @@ struct AnalysisWriter {
     let norms = modules.map { analysis.baseNorms[$0] ?? .nan }
     try group.write(norms, shape: [norms.count], named: "frobenius_norm").attach(scales.module, toDimension: 0)
     guard !analysis.baseValues.isEmpty else { return }
-    let spectra = modules.map { analysis.baseValues[$0] ?? [] }
-    let index = try indexScale(of: spectra.map(\.count).max() ?? 0, in: group)
-    let width = try index.shape()[0]
-    let padded = spectra.flatMap { $0 + missing(width - $0.count) }
-    let dataset = try group.write(padded, shape: [modules.count, width], named: "singular_values")
+    let (values, width) = grid.baseValues(of: analysis)
+    let index = try indexScale(of: width, in: group)
+    let dataset = try group.write(values, shape: [modules.count, width], named: "singular_values")
     try dataset.attach(scales.module, toDimension: 0)
     try dataset.attach(index, toDimension: 1)
   }
@@ -187,10 +151,10 @@ struct AnalysisWriter {
   private func writeUpdated(in group: borrowing HDF5Group, scales: borrowing Scales) throws(FileError) {
     try group.link("step", to: scales.step)
     try group.link("module", to: scales.module)
-    let grid = deltas.first { $0.delta == .pretrained }!
-    let index = try indexScale(of: grid.rows.map(\.row.updatedValues.count).max() ?? 0, in: group)
+    let rows = grid.deltas.first { $0.delta == .pretrained }!
+    let index = try indexScale(of: rows.places.map(\.row.updatedValues.count).max() ?? 0, in: group)
     let width = try index.shape()[0]
-    let values = laidOut(grid, width: width) { $0.updatedValues }
+    let values = grid.laidOut(rows, width: width) { $0.updatedValues }
     let dataset = try group.write(values, shape: [steps.count, modules.count, width], named: "singular_values")
     try dataset.attach(scales.step, toDimension: 0)
     try dataset.attach(scales.module, toDimension: 1)
@@ -208,18 +172,14 @@ struct AnalysisWriter {
     let width = ProfileBin.count + 1
     let bin = try group.write(Array(0..<width), shape: [width], named: "bin")
     try bin.makeScale("bin")
-    for grid in deltas where grid.rows.contains(where: { !$0.row.profile.isEmpty }) {
-      let target = try group.createGroup(grid.delta.rawValue)
+    for rows in grid.deltas where rows.places.contains(where: { !$0.row.profile.isEmpty }) {
+      let target = try group.createGroup(rows.delta.rawValue)
       try target.link("step", to: scales.step)
       try target.link("module", to: scales.module)
       try target.link("bin", to: bin)
       for side in Side.allCases {
         for (name, value) in AnalysisFile.profileDatasets(side) {
-          let values = laidOut(grid, width: width) { row in
-            var bins = missing(width)
-            for bin in row.profile where bin.side == side { bins[bin.bin] = value(bin) }
-            return bins
-          }
+          let values = grid.profile(rows, side, value)
           let dataset = try target.write(values, shape: [steps.count, modules.count, width], named: name)
           try dataset.attach(scales.step, toDimension: 0)
           try dataset.attach(scales.module, toDimension: 1)
@@ -227,20 +187,6 @@ struct AnalysisWriter {
         }
       }
     }
-  }
-
-  /// steps × modules × width values, NaN where a row has fewer or there is none.
-  private func laidOut(_ grid: Grid, width: Int, _ values: (SpectrumRow) -> [Double]) -> [Double] {
-    var result = missing(steps.count * modules.count * width)
-    for (position, row) in grid.rows {
-      let found = values(row)
-      result.replaceSubrange(position * width..<position * width + found.count, with: found)
-    }
-    return result
-  }
-
-  private func missing(_ count: Int) -> [Double] {
-    Array(repeating: .nan, count: count)
   }
 }
 

@@ -55,15 +55,20 @@ import Testing
       bench.output, "{}/tables: the folder cannot be created. Check the path and its permissions", status: 73)
   }
 
-  @Test(.enabled(if: canBecomeNobody))
-  func aFolderThatMayNotBeWrittenTo() throws {
+  @Test(
+    .enabled(if: canBecomeNobody),
+    arguments: [
+      ("csv", "modules.csv"), ("json", "spectra.json"), ("parquet", "modules.parquet"), ("npz", "spectra.npz"),
+      ("tensorboard", "events.out.tfevents.0000000000.spectroscope"), ("vega-lite", "training.vl.json"),
+    ])
+  func aFolderThatMayNotBeWrittenTo(format: String, file: String) throws {
     try #require(try bench.analyze(Reference.lora).status == 0)
     let tables = bench.path("tables")
     try FileManager.default.createDirectory(atPath: tables, withIntermediateDirectories: true)
     let result = try spectroscopeAsNobody(
-      "export", bench.output, "--format", "csv", "--out", tables, in: bench.folder)
+      "export", bench.output, "--format", format, "--out", tables, in: bench.folder)
     #expect(
-      result.stderr == "Error: \(tables)/modules.csv: cannot be created: Permission denied. "
+      result.stderr == "Error: \(tables)/\(file): cannot be created: Permission denied. "
         + "Check the folder, its permissions and free space\n")
     #expect(result.status == 73)
   }

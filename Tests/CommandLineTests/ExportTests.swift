@@ -49,6 +49,23 @@ import Weights
         == "step,code,name,severity,module,value,threshold,baseline,p_value,message,effect_size,cause,remedy")
   }
 
+  @Test(arguments: [
+    (
+      "parquet",
+      ["modules.parquet", "singular_values.parquet", "profiles.parquet", "training.parquet", "findings.parquet"]
+    ), ("npz", ["spectra.npz"]), ("tensorboard", ["events.out.tfevents.0000000000.spectroscope"]),
+    (
+      "vega-lite",
+      ["training", "singular_values", "effective_rank", "energy", "velocity"].map { $0 + ".vl.json" }
+    ),
+  ])
+  func filesOfOtherFormatsAreListed(format: String, files: [String]) throws {
+    let result = try export(format)
+    #expect(result.stdout == files.map { bench.path("tables/\($0)") + "\n" }.joined())
+    #expect(result.stderr == "" && result.status == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: bench.path("tables")).sorted() == files.sorted())
+  }
+
   @Test func quietListsNothing() throws {
     try #require(try bench.analyze(Reference.lora).status == 0)
     let result = try spectroscope(

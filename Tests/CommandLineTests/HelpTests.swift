@@ -120,7 +120,13 @@ import Testing
       Misuse(
         arguments: ["export", "out.h5", "--format", "xml", "--out", "csv"],
         message: """
-          Error: The value 'xml' is invalid for '--format <format>'. Please provide one of 'csv' and 'json'.
+          Error: The value 'xml' is invalid for '--format <format>'. Please provide one of the following:
+            - csv
+            - json
+            - parquet
+            - npz
+            - tensorboard
+            - vega-lite
           Help:  --format <format>  The format of the files.
           """, usage: HelpText.exportUsage),
       Misuse(

@@ -302,8 +302,14 @@ enum HelpText {
 
     csv writes modules.csv (one row per step, module and delta),
     singular_values.csv, findings.csv and, of a run folder or where a log was
-    joined, training.csv (one row per step); json writes the same as spectra.json.
-    An empty cell or null means: undefined, or not computed at this depth.
+    joined, training.csv (one row per step); parquet writes the same tables with
+    types, json all of them as spectra.json. An empty cell or null means:
+    undefined, or not computed at this depth.
+
+    npz writes spectra.npz: dense arrays over steps and modules, NaN for missing.
+    tensorboard writes one event file: training, medians over all modules, and a
+    few curves each of up to 200 modules. vega-lite writes charts with their data
+    inside, NAME.vl.json. A file that exists is replaced.
 
     USAGE: \(exportUsage)
 
@@ -312,7 +318,8 @@ enum HelpText {
                               holds one.
 
     OPTIONS:
-      --format <format>       The format of the files. (values: csv, json)
+      --format <format>       The format of the files. (values: csv, json, parquet,
+                              npz, tensorboard, vega-lite)
       --out <dir>             The folder to write into; created where it is missing.
       --quiet                 Do not list the files written.
       --version               Show the version.

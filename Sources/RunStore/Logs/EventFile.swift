@@ -2,8 +2,8 @@ import Weights
 
 /// One of TensorBoard's event files: records of a length, its checksum, a message of protocol buffers, and that one's checksum.
 struct EventFile {
-  private static let lengthSize = 8
-  private static let checksumSize = 4
+  private static let lengthSize = EventRecord.lengthSize
+  private static let checksumSize = EventRecord.checksumSize
   /// No message of protocol buffers is longer.
   private static let longestMessage = UInt64(Int32.max)
 
@@ -18,7 +18,7 @@ struct EventFile {
   /// Whether bytes are the beginning of such a file: a length whose checksum is right.
   static func isOne(_ prefix: [UInt8]) -> Bool {
     let size = lengthSize + checksumSize
-    return prefix.count >= size && CRC32C.masked(prefix[..<lengthSize]) == checksum(prefix[lengthSize..<size])
+    return prefix.count >= size && EventRecord.checksum(of: prefix[..<lengthSize]) == stored(prefix[lengthSize..<size])
   }
 
   /// The next event. Nil at the end of the file, which may lie within a record where a program is writing it.
@@ -34,7 +34,7 @@ struct EventFile {
     }
     guard let header = try reader.read(Self.lengthSize + Self.checksumSize) else { return nil }
     let length = header.prefix(Self.lengthSize)
-    guard CRC32C.masked(length) == Self.checksum(header.suffix(Self.checksumSize)) else {
+    guard EventRecord.checksum(of: length) == Self.stored(header.suffix(Self.checksumSize)) else {
       throw damaged("expected a length with its checksum, found another checksum")
     }
     guard length.littleEndian <= Self.longestMessage else {
@@ -42,7 +42,7 @@ struct EventFile {
     }
     let count = Int(length.littleEndian)
     guard let record = try reader.read(count + Self.checksumSize) else { return nil }
-    guard CRC32C.masked(record.prefix(count)) == Self.checksum(record.suffix(Self.checksumSize)) else {
+    guard EventRecord.checksum(of: record.prefix(count)) == Self.stored(record.suffix(Self.checksumSize)) else {
       throw damaged("expected \(count) bytes with their checksum, found another checksum")
     }
     do throws(RecordError) {
@@ -52,5 +52,12 @@ struct EventFile {
     }
   }
 
-  private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 { UInt32(bytes.littleEndian) }
+  private static func stored(_ bytes: ArraySlice<UInt8>) -> UInt32 { UInt32(bytes.littleEndian) }
+}
+
+extension Collection<UInt8> {
+  /// The number that bytes in little-endian order are; at most eight.
+  var littleEndian: UInt64 {
+    reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
 }

@@ -6,12 +6,16 @@ enum EventLog {
   /// Whether a file has the name of an event file, `events.out.tfevents.<time>.<host>…`.
   static func isName(_ name: String) -> Bool { name.contains(".tfevents.") }
 
-  /// Reads all event files in a folder and below it, such as those of the Trainer's `runs/<time>_<host>/`.
+  /// Reads all event files in a folder and below it, such as those of the Trainer's `runs/<time>_<host>/`. What this program exported
+  /// there is passed over: it says again what a log said.
   ///
   /// - Returns: nil where there is none.
   static func read(folder path: String) throws(FileError) -> TrainingLog? {
     let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-    let files = names.filter { isName(($0 as NSString).lastPathComponent) }.sorted().map { path + "/" + $0 }
+    let files = names.filter { path in
+      let name = (path as NSString).lastPathComponent
+      return isName(name) && name != EventRecord.fileName
+    }.sorted().map { path + "/" + $0 }
     return files.isEmpty ? nil : try read(files: files)
   }
 

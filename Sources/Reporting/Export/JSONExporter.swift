@@ -26,6 +26,9 @@ enum JSONExporter: Exporter {
 extension AnalysisTable {
   /// The rows as objects.
   package var json: JSONValue {
-    .array(rows.map { .object(OrderedDictionary(uniqueKeysWithValues: zip(columns, $0))) })
+    .array(
+      (0..<count).map { row in
+        .object(OrderedDictionary(columns.map { ($0.name, $0[row]) }, uniquingKeysWith: { first, _ in first }))
+      })
   }
 }

@@ -14,12 +14,17 @@ package protocol Exporter {
 
 /// The formats that an analysis can be exported to.
 package enum ExportFormat: String, CaseIterable, Sendable {
-  case csv, json
+  case csv, json, parquet, npz, tensorboard
+  case vegaLite = "vega-lite"
 
   package var exporter: any Exporter.Type {
     switch self {
     case .csv: CSVExporter.self
     case .json: JSONExporter.self
+    case .parquet: ParquetExporter.self
+    case .npz: NumPyExporter.self
+    case .tensorboard: TensorBoardExporter.self
+    case .vegaLite: VegaLiteExporter.self
     }
   }
 }
