@@ -117,7 +117,7 @@ import Weights
     for part in [
       "<strong>Alert</strong>", "since step 5", "3 values are not finite.", "<b>What to do</b> ", "What SP104 means",
       "<th scope=\"row\">10</th>", "spectroscope report run", "spectroscope 1.2.3",
-      "<dd class=\"name\">model.layers.1.self_attn.q_proj</dd>",
+      "<dd class=\"name\">model.<wbr>layers.<wbr>1.<wbr>self_attn.<wbr>q_proj</dd>",
     ] { #expect(plain.contains(part), "\(part)") }
   }
 
