@@ -45,6 +45,8 @@ async function checkContent({ page, runs, cell }) {
   const label = await browser.evaluate(`document.querySelector("[role=gridcell][aria-selected=true]").getAttribute("aria-label")`);
   assert.equal(label, `${cell.module}: ${cell.text}`, "a cell has the number of the analysis");
   assert.equal(await text("#steptext"), `step ${cell.step}`);
+  const rotation = await text("#module-rotation");
+  assert.ok(!rotation.includes("nothing bounds the angle") || rotation.includes("bound –"), "what is undefined is missing, not the last number");
   console.log(`content: verdicts, ${(await texts(".finding")).length} findings, and ${label} at step ${cell.step} (${page})`);
 }
 

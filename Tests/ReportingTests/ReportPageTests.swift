@@ -179,6 +179,14 @@ import Weights
     // Two modules of two bytes.
     #expect(Data(base64Encoded: metrics["rows"]?["data"]?.string ?? "")?.count == 4)
     #expect(metrics["left_overlap"] == nil)
+    // One that is known at a single step is missing at the others.
+    var analysis = analysis()
+    for index in analysis.rows.indices where analysis.rows[index].step == 5 {
+      analysis.rows[index].metrics[.stableRank] = nil
+    }
+    let ranks = try #require(try data(of: page(analysis))["runs"]?.array?.first?["metrics"]?["stable_rank"])
+    #expect(ranks["isFixed"] == nil)
+    #expect(Data(base64Encoded: ranks["data"]?.string ?? "") == Data([255, 255, 255, 255, 1, 0, 1, 0]))
   }
 
   /// Runs that cannot be compared are shown all the same, with the reason.
