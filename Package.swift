@@ -103,7 +103,8 @@ let package = Package(
     tests(of: "RunStore", ["Training", "Adapters", "Spectra", "Diagnosis", "Weights", "LinearAlgebra", collections]),
     tests(
       of: "Measurement", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
-    tests(of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", collections]),
+    tests(
+      of: "Reporting", ["RunStore", "Diagnosis", "Spectra", "Adapters", "Weights", "LinearAlgebra", collections]),
     tests(of: "Assessment", ["Diagnosis", "RunStore", collections]),
     .testTarget(
       name: "CommandLineTests",

@@ -45,6 +45,9 @@ async function checkContent({ page, runs, cell }) {
   const label = await browser.evaluate(`document.querySelector("[role=gridcell][aria-selected=true]").getAttribute("aria-label")`);
   assert.equal(label, `${cell.module}: ${cell.text}`, "a cell has the number of the analysis");
   assert.equal(await text("#steptext"), `step ${cell.step}`);
+  const rotation = await text("#module-rotation");
+  const unbounded = Number(rotation.match(/From step (\d+) on the update is half/)?.[1] ?? Infinity);
+  assert.ok(unbounded <= cell.step && !/bound \d/.test(rotation), "where nothing bounds the angle no bound is shown");
   console.log(`content: verdicts, ${(await texts(".finding")).length} findings, and ${label} at step ${cell.step} (${page})`);
 }
 

@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import LinearAlgebra
 import Reporting
 import RunStore
 import Spectra
@@ -117,7 +118,7 @@ import Weights
     for part in [
       "<strong>Alert</strong>", "since step 5", "3 values are not finite.", "<b>What to do</b> ", "What SP104 means",
       "<th scope=\"row\">10</th>", "spectroscope report run", "spectroscope 1.2.3",
-      "<dd class=\"name\">model.layers.1.self_attn.q_proj</dd>",
+      "<dd class=\"name\">model.<wbr>layers.<wbr>1.<wbr>self_attn.<wbr>q_proj</dd>",
     ] { #expect(plain.contains(part), "\(part)") }
   }
 
@@ -134,6 +135,38 @@ import Weights
       ])
   }
 
+  private struct Course: CustomTestStringConvertible, Sendable {
+    var findings: [(code: String, step: Int, severity: Severity)]
+    var text: String
+    var testDescription: String { text }
+  }
+
+  private static let courses = [
+    Course(
+      findings: [("SP201", 14, .alert), ("SP401", 21, .alert)],
+      text:
+        "The weights left their bounds at step 14 (SP201), the reward fell at step 21 (SP401): the weights led by 7 steps."
+    ),
+    Course(
+      findings: [("SP301", 14, .warning), ("SP402", 13, .alert)],
+      text:
+        "The weights gave a warning at step 14 (SP301), the reward fell at step 13 (SP402): the reward led by 1 step."),
+    Course(
+      findings: [("SP202", 9, .warning), ("SP301", 3, .info)],
+      text: "The weights gave a warning at step 9 (SP202); no fall of the reward is known."),
+    Course(
+      findings: [("SP401", 8, .alert), ("SP301", 3, .info)],
+      text: "The reward fell at step 8 (SP401); the weights gave no warning."),
+  ]
+
+  /// When the weights spoke, when the reward fell, and which came first.
+  @Test(arguments: courses) private func theLead(course: Course) {
+    let findings = course.findings.map {
+      Finding(step: $0.step, code: $0.code, name: "name", severity: $0.severity, message: "it happened")
+    }
+    #expect(page(analysis(noticed: findings)).contains("<p class=\"lead\">\(course.text)</p>"))
+  }
+
   @Test func whatIsMissingIsSaid() {
     let html = page(analysis())
     #expect(html.contains("behaviour: no log of the trainer is joined"))
@@ -146,6 +179,14 @@ import Weights
     // Two modules of two bytes.
     #expect(Data(base64Encoded: metrics["rows"]?["data"]?.string ?? "")?.count == 4)
     #expect(metrics["left_overlap"] == nil)
+    // One that is known at a single step is missing at the others.
+    var analysis = analysis()
+    for index in analysis.rows.indices where analysis.rows[index].step == 5 {
+      analysis.rows[index].metrics[.stableRank] = nil
+    }
+    let ranks = try #require(try data(of: page(analysis))["runs"]?.array?.first?["metrics"]?["stable_rank"])
+    #expect(ranks["isFixed"] == nil)
+    #expect(Data(base64Encoded: ranks["data"]?.string ?? "") == Data([255, 255, 255, 255, 1, 0, 1, 0]))
   }
 
   /// Runs that cannot be compared are shown all the same, with the reason.
@@ -184,6 +225,14 @@ import Weights
     let small = try #require(RankBand(rows: 32, columns: 48, rank: 8))
     #expect(small.stableRank.upperBound < band.stableRank.upperBound)
     #expect(small == RankBand(rows: 32, columns: 48, rank: 8))
+    // Products of factors that are drawn in full, and decomposed.
+    var random = SeededGenerator(seed: 7)
+    let ranks = try (0..<40).compactMap { _ in
+      let product = LowRankProduct(
+        left: random.normalMatrix(rows: 32, columns: 8), right: random.normalMatrix(rows: 8, columns: 48))
+      return try UpdateSpectrum(of: product).effectiveRank
+    }
+    #expect(ranks.count { small.effectiveRank.contains($0) } >= 34, "\(ranks.sorted()) and \(small.effectiveRank)")
     #expect(RankBand(rows: 32, columns: 48, rank: 17) == nil && RankBand(rows: 32, columns: 48, rank: 0) == nil)
   }
 }

@@ -94,15 +94,14 @@ struct RunData {
     return .object(object)
   }
 
-  /// One number a module, where those of all steps are equal or missing; nil where one changes.
+  /// One number a module, where it is the same at all steps, or missing at all of them; nil where one differs.
   private func fixed(_ values: [Double]) -> [Double]? {
-    var fixed = [Double](repeating: .nan, count: modules.count)
-    for (index, value) in values.enumerated() where !value.isNaN {
-      let known = fixed[index % modules.count]
-      guard known.isNaN || known == value else { return nil }
-      fixed[index % modules.count] = value
+    let first = Array(values.prefix(modules.count))
+    let isFixed = values.indices.allSatisfy { index in
+      let (own, other) = (values[index], first[index % modules.count])
+      return own == other || own.isNaN && other.isNaN
     }
-    return fixed
+    return isFixed ? first : nil
   }
 
   // MARK: Spectra

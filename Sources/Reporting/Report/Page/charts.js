@@ -160,12 +160,17 @@ class Chart {
 
   levels() {
     const { left, right } = this.box;
-    return (this.content.levels ?? []).flatMap((level) => {
+    let last = Infinity;
+    const levels = [...(this.content.levels ?? [])].sort((a, b) => b.y - a.y);
+    return levels.flatMap((level) => {
       const place = this.y(level.y);
       if (!(place >= this.box.top - 1 && place <= this.box.bottom + 1)) return [];
+      // Two levels beside one another have their names above and below.
+      const isBelow = Math.abs(place - last) < 14;
+      last = place;
       return [
         shape("line", { class: `level ${level.tone ?? ""}`, x1: left, x2: right, y1: place, y2: place }),
-        shape("text", { class: "levelname end", x: right - 2, y: place - 4 }, level.name),
+        shape("text", { class: `levelname end ${level.tone ?? ""}`, x: right - 2, y: place + (isBelow ? 12 : -4) }, level.name),
       ];
     });
   }
@@ -202,7 +207,7 @@ class Chart {
     const ends = lines
       .map((line) => ({ line, end: line.points.findLast(([, y]) => Number.isFinite(this.y(y))) }))
       .filter(({ end }) => end)
-      .map(({ line, end }) => ({ line, y: this.y(end[1]) }))
+      .map(({ line, end }) => ({ line, x: this.x(end[0]), y: this.y(end[1]) }))
       .sort((a, b) => a.y - b.y);
     const gap = 12;
     ends.forEach((entry, index) => {
@@ -211,8 +216,8 @@ class Chart {
     for (let index = ends.length - 1, most = this.height - MARGIN.bottom + 6; index >= 0; index--, most -= gap) {
       ends[index].y = Math.min(ends[index].y, most);
     }
-    return ends.map(({ line, y }) =>
-      shape("text", { class: `linename ${line.tone ?? "s0"}`, x: this.box.right + 6, y: y + 3.5 }, line.name),
+    return ends.map(({ line, x, y }) =>
+      shape("text", { class: `linename ${line.tone ?? "s0"}`, x: x + 6, y: y + 3.5 }, line.name),
     );
   }
 
@@ -263,8 +268,10 @@ class Chart {
     this.cursorLayer.append(shape("line", { x1: at, x2: at, y1: this.box.top, y2: this.box.bottom }));
     for (const line of this.content.lines.filter((line) => line.isRead !== false)) {
       const point = nearest(line.points, x);
-      if (!point || !Number.isFinite(this.y(point[1]))) continue;
-      this.cursorLayer.append(shape("circle", { class: `dot ${line.tone ?? "s0"}`, cx: this.x(point[0]), cy: this.y(point[1]), r: 3.2 }));
+      if (!point) continue;
+      if (Number.isFinite(this.y(point[1]))) {
+        this.cursorLayer.append(shape("circle", { class: `dot ${line.tone ?? "s0"}`, cx: this.x(point[0]), cy: this.y(point[1]), r: 3.2 }));
+      }
       this.readout.append(element("span", { class: `value ${line.tone ?? "s0"}` }, `${line.short ?? line.name ?? ""} ${brief(point[1])}`.trim()));
     }
     this.plot.firstChild?.setAttribute("aria-label", this.description(x));
@@ -302,11 +309,10 @@ class Chart {
   }
 }
 
-/** The point whose x is nearest; among equals the first. */
+/** The point whose x is nearest, whether or not it has a number; among equals the first. */
 function nearest(points, x) {
   let best = null;
   for (const point of points) {
-    if (!Number.isFinite(point[1])) continue;
     if (!best || Math.abs(point[0] - x) < Math.abs(best[0] - x)) best = point;
   }
   return best;

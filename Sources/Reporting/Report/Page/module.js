@@ -123,13 +123,21 @@ class ModuleView {
       const highest = run.series(`${side}_angle_max`, module);
       return [{ tone, points: run.series(`${side}_angle_min`, module).map(([x, low], index) => [x, low, highest[index][1]]) }];
     });
-    const chance = ["left", "right"].map((side) => run.value(`${side}_null_top`, run.steps.length - 1, module)).filter(Number.isFinite);
-    const levels = chance.length ? [{ y: (Math.acos(Math.sqrt(Math.min(1, chance[0]))) * 180) / Math.PI, name: "chance", isInside: false }] : [];
+    const levels = this.chanceAngles(run, module);
     const error = Math.max(...shown(run.series("alignment_error", module).map((point) => point[1])), 0);
     return {
       title: "Alignment with W₀", unit: "principal angles, °", y: {}, yDomain: [0, 90], lines, bands, levels,
       note: `Mean angle between ΔW's leading directions and W₀'s, and the range from the smallest to the largest. Numerical error: at most ${brief(error)}°; an angle below it is missing.`,
     };
+  }
+
+  /** The angle whose cos² is what chance gives, on either side. */
+  chanceAngles(run, module) {
+    return [["left", "output", "s0"], ["right", "input", "s1"]].flatMap(([side, name, tone]) => {
+      const share = run.value(`${side}_null_top`, run.steps.length - 1, module);
+      if (!Number.isFinite(share)) return [];
+      return [{ y: (Math.acos(Math.sqrt(Math.min(1, share))) * 180) / Math.PI, name: `chance, ${name}`, tone, isInside: false }];
+    });
   }
 
   rotation({ run, module }) {
