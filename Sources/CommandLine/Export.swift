@@ -63,7 +63,7 @@ struct Export: ParsableCommand {
     guard let file = found else {
       throw FileError(
         .cannotOpen, path: path,
-        "expected an analysis file, or a folder that holds analysis.h5 or is watched, found a "
+        "expected an analysis file, or a folder that holds analysis.h5, found a "
           + (isFolder.boolValue ? "folder without it" : "packed run without it"),
         remedy: "Make one with `spectroscope analyze`")
     }
