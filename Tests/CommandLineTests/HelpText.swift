@@ -10,6 +10,8 @@ enum HelpText {
     + "[--json] [--quiet]"
   static let compareUsage = "spectroscope compare <file> ... [--points <n>] [--json] [--quiet]"
   static let reportUsage = "spectroscope report <file> ... [--out <file>] [--quiet]"
+  static let serveUsage =
+    "spectroscope serve <file> ... [--port <n>] [--interval <seconds>] [--depth <depth>] [--quiet]"
   static let exportUsage = "spectroscope export <file> --format <format> --out <dir> [--quiet]"
   static let inspectUsage = "spectroscope inspect <path> [--json] [--quiet]"
   static let convertUsage =
@@ -52,7 +54,8 @@ enum HelpText {
     ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
     ("analyze", analyze), ("diagnose", diagnose), ("gate", gate), ("watch", WatchHelpText.watch),
-    ("integrate", WatchHelpText.integrate), ("compare", compare), ("report", report), ("explain", explain),
+    ("integrate", WatchHelpText.integrate), ("compare", compare), ("report", report), ("serve", serve),
+    ("explain", explain),
     ("basis", basis),
     ("export", export), ("inspect", inspect), ("convert", convert), ("pack", pack), ("doctor", doctor),
   ]
@@ -111,6 +114,8 @@ enum HelpText {
                               size of the update.
       report                  Writes one HTML file that shows a run, or several
                               side by side.
+      serve                   Shows the report in a browser, and keeps it up to
+                              date while runs go on.
       explain                 Explains findings: what they mean, why they are bad,
                               and what to do.
       basis                   Computes the spectral basis of a base model, which
@@ -264,6 +269,35 @@ enum HelpText {
     OPTIONS:
       --out <file>            The file to write. (default: report.html)
       --quiet                 Print no notes.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let serve = """
+    OVERVIEW: Shows the report in a browser, and keeps it up to date while runs go
+    on.
+
+    The page of `spectroscope report`, on this machine alone: 127.0.0.1 and ::1. It
+    follows what its files do: a run folder is measured again whenever it has a new
+    checkpoint, an analysis read again when it has changed, and of a folder that
+    `spectroscope watch` follows its analysis is shown. Nothing is written.
+
+    To see it from elsewhere, forward the port: ssh -L 8717:localhost:8717 HOST. An
+    interruption ends it, with code 0.
+
+    USAGE: \(serveUsage)
+
+    ARGUMENTS:
+      <file>                  Run folders, packed runs, analysis files, folders
+                              that are watched, or a folder of lab.
+
+    OPTIONS:
+      --port <n>              The port; 0 takes any that is free. (default: 8717)
+      --interval <seconds>    How often to look for something new, in seconds.
+                              (default: 2.0)
+      --depth <depth>         How deep run folders are measured, as in analyze.
+                              (values: auto, update, geometry, full; default: auto)
+      --quiet                 Print the address alone.
       --version               Show the version.
       -h, --help              Show help information.
     """

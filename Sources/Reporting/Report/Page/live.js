@@ -47,10 +47,10 @@ class Live {
   take(next) {
     if (Live.structure(next) !== Live.structure(document)) return location.reload();
     document.title = next.title;
-    const opened = [...document.querySelectorAll("details")].map((part) => part.open);
+    for (const part of ["h1", ".top nav"]) document.querySelector(part).replaceChildren(...next.querySelector(part).childNodes);
+    const opened = new Set([...document.querySelectorAll("details[open]")].map(Live.name));
     for (const section of document.querySelectorAll("main > section")) this.replace(section, next.getElementById(section.id));
-    const details = [...document.querySelectorAll("details")];
-    if (details.length === opened.length) details.forEach((part, index) => (part.open = opened[index]));
+    for (const part of document.querySelectorAll("details")) part.open ||= opened.has(Live.name(part));
     this.page.render(JSON.parse(next.getElementById("data").textContent));
   }
 
@@ -59,6 +59,11 @@ class Live {
     const wished = [...next.childNodes].map((node) => (host && node.dataset?.view ? host : document.importNode(node, true)));
     section.replaceChildren(...wished);
     section.hidden = next.hidden;
+  }
+
+  /** What can be opened, by its place and its words: there may be more of them now. */
+  static name(part) {
+    return `${part.closest("[id]").id} ${part.querySelector("summary").textContent}`;
   }
 
   /** What has to be alike for a page to be renewed in place: its parts, the places of its charts, its program. */
