@@ -57,8 +57,15 @@ enum Console {
   /// The same, where anything tells it.
   static var knownWidth: Int? {
     if let said = ProcessInfo.processInfo.environment["COLUMNS"].flatMap({ Int($0) }), said > 0 { return max(20, said) }
+    return width(of: STDOUT_FILENO)
+  }
+
+  /// That of the terminal that standard error is, else 80.
+  static var errorWidth: Int { width(of: STDERR_FILENO) ?? 80 }
+
+  private static func width(of descriptor: Int32) -> Int? {
     var size = winsize()
-    let isKnown = isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+    let isKnown = isatty(descriptor) == 1 && ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
     return isKnown ? max(20, Int(size.ws_col)) : nil
   }
 

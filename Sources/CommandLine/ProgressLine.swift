@@ -38,7 +38,8 @@ final class ProgressLine: Sendable {
       state.lastShown = now
       if Console.errorIsTerminal {
         state.isDrawn = true
-        Console.draw("\r\u{1B}[2K\(text(elapsed))")
+        // A line that is wrapped could not be taken off again.
+        Console.draw("\r\u{1B}[2K\(text(elapsed).prefix(Console.errorWidth - 1))")
       } else {
         Console.error(text(elapsed))
       }

@@ -97,9 +97,16 @@ struct Train: ParsableCommand {
     defer { progress?.clear() }
     Interruption.listen()
     var stop: Intervention?
+    // The step that this process goes on from.
+    var began: Int?
     let ending = try session.run(
       .init(
-        record: { progress?.show(Self.text($0, of: session.configuration.steps)) },
+        record: { record in
+          let done = MeasurementPlan.Progress(
+            done: record.step, resumed: began ?? max(0, record.step - 1), total: session.configuration.steps)
+          began = began ?? done.resumed
+          progress?.show(done, "training", "steps", Self.text(record))
+        },
         intervention: { intervention in
           if case .stopped = intervention.deed { stop = intervention }
           progress?.clear()
@@ -162,13 +169,11 @@ struct Train: ParsableCommand {
     }
   }
 
-  /// One line for a step: where it is, and how it goes.
-  static func text(_ record: TrainingRecord, of steps: Int) -> String {
-    var text = "step \(record.step)/\(steps)"
-    for (name, column) in [("reward", "reward"), ("loss", "loss"), ("KL", "kl"), ("velocity", "update_velocity")] {
-      if let value = record[column] { text += String(format: "  \(name) %.3g", value) }
-    }
-    return text
+  /// How a step went, in a few words.
+  static func text(_ record: TrainingRecord) -> String {
+    [("reward", "reward"), ("loss", "loss"), ("KL", "kl"), ("velocity", "update_velocity")].compactMap { name, column in
+      record[column].map { String(format: "\(name) %.3g", $0) }
+    }.joined(separator: "  ")
   }
 }
 

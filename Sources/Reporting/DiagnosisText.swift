@@ -19,7 +19,7 @@ package struct DiagnosisText: Sendable {
 
   /// Paragraphs with a heading each; those that have nothing to say are left out.
   package var text: String {
-    ([headline, summary, findings, spread, next, notJudged, basis] as [String?]).compactMap { $0 }.joined(
+    ([headline, summary, reward, findings, spread, next, notJudged, basis] as [String?]).compactMap { $0 }.joined(
       separator: "\n\n")
   }
 
@@ -55,6 +55,21 @@ package struct DiagnosisText: Sendable {
     }
     return wrapped(sentences.joined(separator: " "))
   }
+
+  /// The reward over the run as a curve, with its numbers; nil where there is none to speak of.
+  private var reward: String? {
+    let points = run.timeline["reward"].points
+    guard points.count >= 8, let first = points.first, let last = points.last,
+      let best = points.max(by: { $0.value < $1.value }), let least = points.map(\.value).min()
+    else { return nil }
+    let each = (points.count + Self.curveWidth - 1) / Self.curveWidth
+    let range = least >= 0 && best.value <= 1 ? 0...1 : least...best.value
+    return
+      "reward  \(Sparkline.text(of: points.map(\.value), each: each, in: range))  \(first.value.brief) at step \(first.step), at most "
+      + "\(best.value.brief) at step \(best.step), \(last.value.brief) at step \(last.step)"
+  }
+
+  private static let curveWidth = 32
 
   /// One paragraph a finding, in the order of onset.
   private var findings: String? {

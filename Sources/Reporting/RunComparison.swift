@@ -61,7 +61,7 @@ package struct RunComparison: Sendable {
         record.values["reward"].flatMap { $0 }.map { (step: record.step, reward: $0) }
       }
       let name = run.name + String(repeating: " ", count: width - run.name.count)
-      let curve = Self.curve(rewards.map(\.reward))
+      let curve = Sparkline.text(of: rewards.map(\.reward))
       guard let collapse = RewardCollapse(rewards) else { return "\(name)  \(curve)  no collapse" }
       return "\(name)  \(curve)  collapsed at step \(collapse.onset), from a reward of \(collapse.peak.brief)"
     }.joined(separator: "\n")
@@ -93,15 +93,5 @@ package struct RunComparison: Sendable {
   private func median(_ run: Run, _ step: Int, of value: (MetricValues) -> Double?) -> Double? {
     AnalysisSummary.median(
       run.analysis.rows.filter { $0.step == step && $0.delta == .initial }.compactMap { value($0.metrics) })
-  }
-
-  /// A curve of values from 0 to 1 in one line, a sign for every second value.
-  private static func curve(_ values: [Double]) -> String {
-    let signs = Array("▁▂▃▄▅▆▇█")
-    return String(
-      stride(from: 0, to: values.count, by: 2).map { index in
-        let value = values[index..<min(index + 2, values.count)].reduce(0, +) / Double(min(2, values.count - index))
-        return signs[min(signs.count - 1, max(0, Int(value * Double(signs.count))))]
-      })
   }
 }

@@ -38,7 +38,11 @@ struct AppendedFile: ~Copyable {
   ///
   /// - Parameter folder: what it stands for, which is a `kind`, in the message.
   func lock(_ folder: String, a kind: String = "run") throws(FileError) {
-    guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+    // A program that this process is just starting has the lock of a file that was closed until its own first instruction.
+    for _ in 0..<20 {
+      guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+      usleep(10_000)
+    }
     throw FileError(
       .cannotCreate, path: folder, "expected a \(kind) that nobody writes, found one that another process is writing",
       remedy: "Wait for it, or stop it")
