@@ -110,8 +110,7 @@ struct Train: ParsableCommand {
         intervention: { intervention in
           if case .stopped = intervention.deed { stop = intervention }
           progress?.clear()
-          Console.error("the gate \(intervention.text)")
-          if let remedy = intervention.alarm.finding.remedy { Console.error(remedy) }
+          Self.say(intervention)
         }))
     progress?.clear()
     if stop != nil { throw ExitCode(Verdict.Outcome.alert.exitCode) }
@@ -122,11 +121,16 @@ struct Train: ParsableCommand {
     if !quiet { Console.error("wrote \(out)") }
   }
 
+  private static func say(_ intervention: Intervention) {
+    Console.error("the gate \(intervention.text)")
+    if let remedy = intervention.alarm.finding.remedy { Console.error(remedy) }
+  }
+
   /// A run that its gate has stopped ends as it did then.
   private func sayHowItEnded(_ out: String) throws {
     let last = try RunFolder(path: out).records().records.last
-    if let last, let reason = Intervention.reasonOfStop(behind: last.step, in: out) {
-      Console.error("the gate has stopped the run in \(out) behind step \(last.step). \(reason)")
+    if let last, let stop = Intervention.stop(behind: last.step, in: out) {
+      Self.say(stop)
       throw ExitCode(Verdict.Outcome.alert.exitCode)
     }
     if !quiet { Console.error("\(out) holds the whole run already") }
@@ -150,6 +154,11 @@ struct Train: ParsableCommand {
           + "run, or name a new folder")
     }
     let policy = try RunPolicy(ofRun: out)
+    guard policy != nil || !FileManager.default.fileExists(atPath: out + "/" + RunLayout.interventions) else {
+      throw FileError(
+        .cannotOpen, path: out + "/" + RunLayout.policy, "the run's gate has acted, and its policy is not there",
+        remedy: "Restore it from a copy: the run cannot go on without it")
+    }
     if let given = try givenPolicy(), given.policy != policy?.policy {
       throw ValidationError(
         "the run in \(out) was begun \(policy == nil ? "without --gate" : "with another --gate"). Leave it out to go on with that run, or name a new "

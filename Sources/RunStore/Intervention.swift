@@ -70,13 +70,15 @@ package struct Intervention: Equatable, Sendable {
   /// How often the gate of a run has acted.
   package static func count(in folder: String) throws(FileError) -> Int { try lines(in: folder).count }
 
-  /// What the gate of a run stopped it for behind a step; nil where it did not.
-  package static func reasonOfStop(behind step: Int, in folder: String) -> String? {
+  /// The stop behind a step, as it was said then; nil where the gate of the run did not stop it there.
+  package static func stop(behind step: Int, in folder: String) -> Intervention? {
     guard let last = deeds(in: folder).last, last["action"]?.string == TrainingGate.Options.Action.stop.rawValue,
-      last["step"]?.int == step
+      last["step"]?.int == step, let finding = last["finding"],
+      let read = try? FindingsJSON.findings(in: JSONValue.array([finding]).text(), path: folder), read.count == 1
     else { return nil }
-    let finding = last["finding"]
-    return ["code", "name", "message"].compactMap { finding?[$0]?.string }.joined(separator: " ")
+    return Intervention(
+      step: step, alarm: TrainingGate.Alarm(read[0], firstSickStep: read[0].step ?? 0),
+      deed: .stopped(reason: last["reason"]?.string))
   }
 
   /// The learning rate that a run is configured with since its gate last went back; nil where it never did.

@@ -81,7 +81,7 @@ extension RunOutcome {
     try check(folder, configuration, baseID)
     guard folder.indexError == nil, let records = try? folder.records().records, let last = records.last,
       last.step == configuration.steps || hasEndedEarly(records, configuration)
-        || Intervention.reasonOfStop(behind: last.step, in: path) != nil,
+        || Intervention.stop(behind: last.step, in: path) != nil,
       folder.steps.last == last.step, (try? folder.snapshot(at: last.step)) != nil,
       let outcome = RunOutcome(folder.identity, configuration, records), last.values["accuracy"] != nil
     else { return .unfinished }

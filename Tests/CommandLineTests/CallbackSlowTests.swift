@@ -62,6 +62,14 @@ struct CallbackSlowTests {
     #expect(free["logged"]?.array?.count == 6 && rewards(free).count == 12)
   }
 
+  /// A reporter that fails, such as one whose server has gone, takes no alert with it.
+  @Test func aReporterThatFailsHidesNoAlert() throws {
+    let run = try train("--rate", "2e-2", "--steps", "12", "--every", "2", "--broken-reporter")[0]
+    #expect(run["steps"]?.int == 2 && run["alerts"]?.array?.isEmpty == false)
+    let problems = run["problems"]?.array?.compactMap(\.string)
+    #expect(problems == ["spectroscope: these numbers are not logged: the reporter has gone"])
+  }
+
   @Test func aHealthyRunIsLeftAlone() throws {
     let run = try train("--rate", "1e-3", "--steps", "30", "--every", "10")[0]
     #expect(run["steps"]?.int == 30 && texts(run, "alerts") == [] && texts(run, "problems") == [])

@@ -78,6 +78,24 @@ import Testing
     #expect(stop(decide(5, 3)) == "the gate has taken something back 2 times, which is as often as it may")
   }
 
+  /// Behind a refusal Adam's next step is its first again, which may be as large.
+  @Test func theStepBehindARefusalIsHeldAgainstTheFirst() {
+    var setup = RunSetup()
+    (setup.method, setup.trainer, setup.objective, setup.rank, setup.learningRate) = ("lora", .own, "grpo", 4, 1e-3)
+    var policy = GatePolicy()
+    policy.training.action = .refuse
+    var gate = TrainingGate(policy, setup: setup)
+    let bounds = StrideBounds.at(spacing: 1)!
+    let most = bounds.methods["lora"]!.size.value * bounds.alarm
+    func decide(_ step: Int, _ share: Double) -> TrainingGate.Decision {
+      gate.decide(on: Timeline.Record(step: step, values: ["update_stride": share * most, "reward": 0.5])) { [] }
+    }
+    if case .refuse = decide(1, 1.2) {} else { Issue.record("the first step is refused") }
+    // 0.2 + 0.8/√2 = 0.77 would be the most of a second step.
+    #expect(decide(2, 0.9) == .goOn)
+    if case .refuse = decide(3, 0.9) {} else { Issue.record("the next one is Adam's second") }
+  }
+
   @Test func itGoesBackBeforeTheFirstSickStep() throws {
     var gate = gate(.rollBack, divisor: 4)
     for step in 1...5 { _ = decide(&gate, step, kl: 0) }

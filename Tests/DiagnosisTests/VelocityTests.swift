@@ -106,6 +106,15 @@ struct VelocityTests {
     #expect(StepSizeCause.cause(of: 9, in: run.evidence) == nil)
   }
 
+  /// A warm-up that begins at 0, as Hugging Face's does, and a schedule that rests at 0 are no leaps.
+  @Test func aRateOfZeroIsNoMeasure() {
+    for rates in [(0..<30).map { 1e-5 * Double(min(10, $0)) }, (1...30).map { (10...20).contains($0) ? 0 : 1e-4 }] {
+      var run = RunBuilder()
+      run.log("learning_rate", rates)
+      #expect(StepSizeCause.cause(of: 25, in: run.evidence) == nil)
+    }
+  }
+
   @Test func aMethodThatBeginsInLeadingDirectionsGoesTheWrongWay() throws {
     let principal = try #require(run("pissa", size: 1.1).findings("SP201").first)
     // LoRA bears as much: it is not the size.

@@ -33,6 +33,7 @@ def main():
     small_grpo.add_options(parser)
     parser.add_argument("--every", type=int, default=2)
     parser.add_argument("--report-only", action="store_true")
+    parser.add_argument("--broken-reporter", action="store_true")
     options = parser.parse_args()
     sys.path.insert(0, str(options.folder))
     from spectroscope_callback import SpectroscopeCallback
@@ -51,6 +52,10 @@ def main():
         return result
 
     callback.attempt = timed
+    if options.broken_reporter:
+        def fail(*arguments):
+            raise ConnectionError("the reporter has gone")
+        callback.report = fail
     trainer.add_callback(callback)
     with torch.no_grad():
         start = effective_weights(trainer.model)

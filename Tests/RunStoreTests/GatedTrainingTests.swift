@@ -236,14 +236,16 @@ import Weights
     try train(
       configuration, base, to: stopped, gate: gate(.stop, configuration, judge: atFullRate(step, configuration)))
     #expect(try state(stopped).outcome?.steps == step)
-    #expect(Intervention.reasonOfStop(behind: step, in: stopped) == "SP201 update-velocity too far")
-    #expect(Intervention.reasonOfStop(behind: step - 1, in: stopped) == nil)
+    #expect(
+      Intervention.stop(behind: step, in: stopped)?.text
+        == "stopped behind step \(step). SP201 update-velocity: too far")
+    #expect(Intervention.stop(behind: step - 1, in: stopped) == nil)
     if step == 9 { return }
     try train(configuration, base, to: interrupted, until: { $0 >= step - 1 })
-    #expect(try state(interrupted) == .unfinished && Intervention.reasonOfStop(behind: step, in: interrupted) == nil)
+    #expect(try state(interrupted) == .unfinished && Intervention.stop(behind: step, in: interrupted) == nil)
   }
 
-  /// What was known of the weights that were taken back is gone with them, and the datasets are those of the records.
+  /// What was known of the weights that were taken back is gone with them.
   @Test func noAnalysisOutlivesWhatItIsOf() throws {
     let (configuration, base) = (configuration(), try base())
     let path = folder.path("run")

@@ -84,10 +84,14 @@ class SpectroscopeCallback(TrainerCallback):
         result = subprocess.run(command, capture_output=True, text=True, timeout=self.timeout)
         if result.returncode not in (0, 1, 2):
             raise RuntimeError(result.stderr.strip() or f"it ended with code {result.returncode}")
-        self.report(self.numbers(metrics.read_text()), control)
         for line in result.stdout.splitlines():
             self.alerts.append(line)
             logger.warning("%s", line)
+        try:
+            self.report(self.numbers(metrics.read_text()), control)
+        except Exception as error:
+            # A reporter that fails takes no alert with it.
+            self.complain(f"these numbers are not logged: {error}")
         # What has been measured is not needed any more; step 0 is.
         for folder in self.scratch.glob("checkpoint-*"):
             if folder.name not in ("checkpoint-0", f"checkpoint-{state.global_step}"):
@@ -126,10 +130,14 @@ class SpectroscopeCallback(TrainerCallback):
         try:
             return action(*arguments)
         except Exception as error:
-            problem = f"spectroscope: training goes on without this look: {error}"
-            if problem not in self.problems:
-                self.problems.add(problem)
-                logger.warning("%s", problem)
+            self.complain(f"training goes on without this look: {error}")
+
+    def complain(self, text):
+        """Says it once."""
+        problem = f"spectroscope: {text}"
+        if problem not in self.problems:
+            self.problems.add(problem)
+            logger.warning("%s", problem)
 
     @staticmethod
     def on_every_process(flag, device):

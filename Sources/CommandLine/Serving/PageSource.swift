@@ -116,7 +116,7 @@ struct RunProgress {
     let seconds = records.suffix(20).compactMap { $0.values["seconds"] ?? nil }
     step = last.step
     steps = try? RunFolder(path: path).identity.configuration["steps"]?.int
-    hasStopped = Intervention.reasonOfStop(behind: last.step, in: path) != nil
+    hasStopped = Intervention.stop(behind: last.step, in: path) != nil
     lastChange = change
     secondsPerStep = seconds.isEmpty ? 0 : seconds.reduce(0, +) / Double(seconds.count)
   }

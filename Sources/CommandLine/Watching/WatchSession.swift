@@ -40,6 +40,7 @@ final class WatchSession {
     if let first = look.rewrittenFrom {
       outcome = nil
       note("the checkpoints from step \(first) on have been written anew, and are measured anew")
+      if look.analysis == nil { refresh(nothing) }
     }
     guard let analysis = look.analysis else {
       if look.waiting.isEmpty { noteOnce("no checkpoint yet in \(options.source)") }
@@ -57,6 +58,12 @@ final class WatchSession {
       deliver()
     }
     return outcome
+  }
+
+  /// Where what was known is no longer so, and nothing is known yet.
+  private var nothing: WatchStatus {
+    let run = RunEvidence(rows: [])
+    return WatchStatus(run, GateResult(on: run, policy: policy), source: options.source)
   }
 
   private func noteMeasured(_ steps: [Int], _ run: RunEvidence, _ result: GateResult) {

@@ -17,7 +17,9 @@ package enum StepSizeCause {
 
   /// True where a rate is several times the median of those before it: not where it was lowered, by a schedule or by the run's own gate.
   private static func hasLeapt(_ rates: [Double]) -> Bool {
-    rates.indices.contains { index in
+    // A schedule may begin at a rate of 0, or rest there.
+    let rates = rates.filter { $0 > 0 }
+    return rates.indices.contains { index in
       Diagnosis.median(Array(rates[..<index])).map { rates[index] >= VelocityJump.leastRatio * $0 } ?? false
     }
   }

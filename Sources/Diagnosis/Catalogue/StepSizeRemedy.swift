@@ -23,8 +23,8 @@ package enum StepSizeRemedy {
   static func text(for setup: RunSetup, learningRate: Double? = nil) -> String {
     let rate: String? =
       if let learningRate, let now = setup.learningRate, learningRate >= now {
-        "The learning rate has been lowered to \(now.brief) since, which is enough: at \(learningRate.brief) the steps would be as large as those of "
-          + "runs that end well."
+        "The learning rate has been lowered to \(now.brief) since: at \(learningRate.brief) the steps would be as large as those of runs that end "
+          + "well."
       } else if let learningRate {
         "Lower the learning rate to \(learningRate.brief): then the steps would be as large as those of runs that end well."
       } else {

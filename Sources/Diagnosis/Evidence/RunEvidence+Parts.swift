@@ -48,8 +48,12 @@ extension Timeline {
 }
 
 extension Timeline.Record {
-  /// Without what it tells of the step's update.
-  var withoutUpdate: Timeline.Record { keeping { !RunEvidence.columnsOfWeights.contains($0) } }
+  /// As training records a step whose update was refused: without what it tells of the update.
+  var refused: Timeline.Record {
+    var record = keeping { !RunEvidence.columnsOfWeights.contains($0) }
+    record.values["refused"] = 1
+    return record
+  }
 
   fileprivate func keeping(_ isKept: (String) -> Bool) -> Timeline.Record {
     Timeline.Record(

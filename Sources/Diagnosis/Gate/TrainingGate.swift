@@ -103,7 +103,7 @@ package struct TrainingGate: Sendable {
   }
 
   private mutating func refusal(_ alarm: Alarm) -> Decision {
-    records[records.count - 1] = records.last!.withoutUpdate
+    records[records.count - 1] = records.last!.refused
     if judge(evidence) != nil {
       return .stop(alarm, reason: "refusing the last update would not mend it: the alarm is about what came before")
     }
