@@ -104,6 +104,58 @@ import Testing
     #expect(reader.read { $0.contains("step 4 of 4") }.contains("step 4 of 4, ended"))
   }
 
+  /// A run whose process is killed stays on the page as far as it came, and is said to be silent once it has been so for long.
+  @Test func aRunThatDiesIsShownAsFarAsItCame() throws {
+    let out = folder.path("run")
+    try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+    let server = try Server(out)
+    let trainer = Process()
+    trainer.executableURL = URL(fileURLWithPath: Program.path)
+    trainer.arguments = ["train", "--out", out, "--steps", "100000", "--checkpoint-every", "2", "--quiet"]
+    trainer.environment = Program.environment
+    (trainer.standardOutput, trainer.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    try runAcceptingSignals(trainer)
+    _ = try server.page { $0.contains("\"steps\":[0,2,4") }
+    kill(trainer.processIdentifier, SIGKILL)
+    trainer.waitUntilExit()
+    let names = try FileManager.default.contentsOfDirectory(atPath: out + "/checkpoints")
+    let last = try #require(names.filter { $0.hasSuffix(".h5") }.compactMap { Int($0.dropLast(3)) }.max())
+    #expect(try server.page { $0.contains(",\(last)]") }.contains(",\(last)]"))
+    let reader = try PageClient(port: server.port)
+    reader.send("GET /events HTTP/1.1\r\nHost: \(server.host)\r\n\r\n")
+    #expect(reader.read { $0.contains("going on") }.contains("of 100000, going on"))
+    let longAgo = Date(timeIntervalSinceNow: -7200)
+    try FileManager.default.setAttributes([.modificationDate: longAgo], ofItemAtPath: out + "/training.jsonl")
+    #expect(reader.read { $0.contains("no record since") }.contains("of 100000, no record since"))
+  }
+
+  /// A folder of lab shows what is analysed, and every run on the map of rates; a watched folder shows the watcher's analysis.
+  @Test func itShowsFoldersOfRuns() throws {
+    let lab = folder.path("lab")
+    let arguments = [
+      "lab", "--methods", "lora", "--learning-rates", "1e-3,1e-2", "--seeds", "0", "--steps", "2", "--out", lab,
+      "--quiet",
+    ]
+    try #require(try run(Program.path, arguments, environment: Program.environment).status == 0)
+    let server = try Server(lab)
+    #expect(try server.page { $0.contains("<h1>A grid of runs</h1>") }.contains("<h1>A grid of runs</h1>"))
+    let first = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: lab).filter { $0.hasPrefix("lora") }.min())
+    try #require(try spectroscope("analyze", lab + "/" + first, "--quiet").status == 0)
+    #expect(try server.page { $0.contains("<h1>\(first)</h1>") }.contains("<h1>\(first)</h1>"))
+    let watched = folder.path("watched")
+    try FileManager.default.createDirectory(atPath: watched, withIntermediateDirectories: true)
+    let blowUp = ReferenceCase.folder + "/diagnosis/blow-up/checkpoint-"
+    try FileManager.default.copyItem(atPath: blowUp + "5", toPath: watched + "/checkpoint-5")
+    let base = repositoryRoot + "/Sources/CBase/model"
+    try #require(try spectroscope("watch", watched, "--base", base, "--once", "--quiet").status == 2)
+    let other = try Server(watched)
+    #expect(try other.page { $0.contains("\"steps\":[5]") }.contains("<h1>watched</h1>"))
+    try FileManager.default.copyItem(atPath: blowUp + "10", toPath: watched + "/checkpoint-10")
+    try #require(try spectroscope("watch", watched, "--base", base, "--once", "--quiet").status == 2)
+    #expect(try other.page { $0.contains("\"steps\":[5,10]") }.contains("\"steps\":[5,10]"))
+  }
+
   /// Readers that take nothing, say nothing, or say nonsense do not keep others waiting.
   @Test func slowAndBrokenReadersHoldUpNobody() throws {
     let server = try Server(try train(4))
