@@ -112,7 +112,7 @@ extension GateSubject {
       return outcome.analysis
     } catch is MeasurementPlan.Interrupted {
       progress?.clear()
-      Console.error("Interrupted: nothing is kept. `spectroscope analyze` can be interrupted and goes on where it was.")
+      note("Interrupted: nothing is kept. `spectroscope analyze` can be interrupted and goes on where it was.")
       throw ExitCode(128 + SIGINT)
     }
   }

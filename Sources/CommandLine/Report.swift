@@ -42,11 +42,8 @@ struct WriteReport: ParsableCommand {
         .cannotOpen, path: files[0], "expected an analysis, found none",
         remedy: "Make one with `spectroscope analyze`")
     }
-    let runs = try zip(paths, Compare.names(of: paths)).map(Compare.read)
-    let alone = try paths.filter { try AnalysedRun.runFolder(of: $0) == nil }
-    let report = Report(
-      runs, others: sources.flatMap(\.mapped), notAnalysed: sources.flatMap(\.notAnalysed), analysisFiles: Set(alone),
-      command: ["report"] + files + ["--out", out], version: programVersion)
+    let report = try ReportSource.report(
+      of: sources, command: ["report"] + files + ["--out", out], read: Compare.read)
     try PendingFile.write(ReportPage(report).html, to: out)
     if quiet { return }
     for path in sources.flatMap(\.notAnalysed) { Console.error("Note: not analysed, so only on the map: \(path)") }
@@ -79,6 +76,20 @@ struct ReportSource {
     analysed = folders.filter(isAnalysed)
     notAnalysed = folders.filter { !isAnalysed($0) }
     mapped = try zip(names, folders).compactMap(Self.mapped)
+  }
+
+  /// The report of several.
+  ///
+  /// - Parameter read: makes a run of its path and its name.
+  static func report(
+    of sources: [ReportSource], command: [String], read: (_ path: String, _ name: String) throws -> ComparedRun
+  ) throws -> Report {
+    let paths = sources.flatMap(\.analysed)
+    let runs = try zip(paths, Compare.names(of: paths)).map(read)
+    let alone = try paths.filter { try AnalysedRun.runFolder(of: $0) == nil }
+    return Report(
+      runs, others: sources.flatMap(\.mapped), notAnalysed: sources.flatMap(\.notAnalysed), analysisFiles: Set(alone),
+      command: command, version: programVersion)
   }
 
   /// The names of the run folders below a folder that is no run itself; nil where there are none.

@@ -12,9 +12,9 @@ import Testing
     let port: Int
     var host: String { "localhost:\(port)" }
 
-    init(_ files: String..., port: Int = 0) throws {
+    init(_ files: String..., depth: String = "auto") throws {
       process.executableURL = URL(fileURLWithPath: Program.path)
-      process.arguments = ["serve"] + files + ["--port", "\(port)", "--interval", "0.1"]
+      process.arguments = ["serve"] + files + ["--port", "0", "--interval", "0.1", "--depth", depth]
       process.environment = Program.environment
       let output = Pipe()
       (process.standardOutput, process.standardError) = (output, FileHandle.nullDevice)
@@ -129,6 +129,16 @@ import Testing
     #expect(reader.read { $0.contains("no record since") }.contains("of 100000, no record since"))
   }
 
+  /// An analysis that is made meanwhile takes the place of what was measured here.
+  @Test func aDeeperAnalysisIsTaken() throws {
+    let out = try train(4)
+    let server = try Server(out, depth: "update")
+    let page = try server.page { $0.contains("\"steps\":[0,2,4]") }
+    #expect(page.contains("<dt>Depth</dt><dd>update</dd>"))
+    try #require(try spectroscope("analyze", out, "--depth", "full", "--quiet").status == 0)
+    #expect(try server.page { $0.contains("<dd>full</dd>") }.contains("<dd>full</dd>"))
+  }
+
   /// A folder of lab shows what is analysed, and every run on the map of rates; a watched folder shows the watcher's analysis.
   @Test func itShowsFoldersOfRuns() throws {
     let lab = folder.path("lab")
@@ -139,6 +149,8 @@ import Testing
     try #require(try run(Program.path, arguments, environment: Program.environment).status == 0)
     let server = try Server(lab)
     #expect(try server.page { $0.contains("<h1>A grid of runs</h1>") }.contains("<h1>A grid of runs</h1>"))
+    // As `report` does, it names what is not analysed.
+    #expect(try server.page().contains("<code>spectroscope analyze \(lab)/lora-lr0.001-seed0</code>"))
     let first = try #require(
       try FileManager.default.contentsOfDirectory(atPath: lab).filter { $0.hasPrefix("lora") }.min())
     try #require(try spectroscope("analyze", lab + "/" + first, "--quiet").status == 0)
