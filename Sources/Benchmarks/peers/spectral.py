@@ -1,11 +1,13 @@
 """The spectral work in NumPy, PyTorch and WeightWatcher: one repetition for each line on standard input, its seconds as a line of JSON.
 
-    python spectral.py make --out FOLDER            writes a base of one layer of 1.5B shapes and a series of 20 LoRA checkpoints
+    python spectral.py make --out FOLDER --size 1.5b|7b --layers N --checkpoints N
+                                                    writes a base of so many layers, and a series of LoRA checkpoints on it
     python spectral.py qr|naive|base-naive|base-transposed|weightwatcher --data FOLDER --threads N
 
-Times of one layer; the other layers of a model have the same shapes.
+The works are timed on one layer; the other layers of a model have the same shapes.
 """
 import argparse
+import glob
 import json
 import os
 import sys
@@ -15,13 +17,22 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-HIDDEN, INTERMEDIATE, KEYS, RANK, STEPS, SCALE = 1536, 8960, 256, 32, 20, 2.0
-SHAPES = {
-    "self_attn.q_proj": (HIDDEN, HIDDEN), "self_attn.k_proj": (KEYS, HIDDEN), "self_attn.v_proj": (KEYS, HIDDEN),
-    "self_attn.o_proj": (HIDDEN, HIDDEN), "mlp.gate_proj": (INTERMEDIATE, HIDDEN), "mlp.up_proj": (INTERMEDIATE, HIDDEN),
-    "mlp.down_proj": (HIDDEN, INTERMEDIATE),
-}
-MODULES = {f"model.layers.0.{name}": shape for name, shape in SHAPES.items()}
+RANK, STEPS, SCALE = 32, 20, 2.0
+SIZES = {"1.5b": (1536, 8960, 256), "7b": (4096, 14336, 1024)}
+
+
+def shapes(size, layer=0):
+    """The shapes of one layer's linear weights, by module."""
+    hidden, intermediate, keys = SIZES[size]
+    parts = {
+        "self_attn.q_proj": (hidden, hidden), "self_attn.k_proj": (keys, hidden), "self_attn.v_proj": (keys, hidden),
+        "self_attn.o_proj": (hidden, hidden), "mlp.gate_proj": (intermediate, hidden), "mlp.up_proj": (intermediate, hidden),
+        "mlp.down_proj": (hidden, intermediate),
+    }
+    return {f"model.layers.{layer}.{name}": shape for name, shape in parts.items()}
+
+
+MODULES = shapes("1.5b")
 
 
 # --- data -----------------------------------------------------------------------------------------------------------
@@ -37,16 +48,25 @@ def weight(rows, columns, generator):
     return (left * values.float()) @ right.T * 0.04 * max(rows, columns) ** 0.5
 
 
-def make(out):
+def make(out, size, layers, checkpoints):
     generator = torch.Generator().manual_seed(0)
     os.makedirs(f"{out}/base", exist_ok=True)
-    save_file({f"{m}.weight": weight(*s, generator).bfloat16().contiguous() for m, s in MODULES.items()},
-              f"{out}/base/model.safetensors")
+    first = {m: weight(*s, generator).bfloat16() for m, s in shapes(size).items()}
+    places = {}
+    for layer in range(layers):
+        # Flipped signs of rows leave the spectrum as it is and cost no decomposition.
+        signs = {m: torch.randint(0, 2, (w.shape[0], 1), generator=generator).bfloat16() * 2 - 1 for m, w in first.items()}
+        tensors = {f"{m.replace('layers.0.', f'layers.{layer}.')}.weight": (w * signs[m]).contiguous() for m, w in first.items()}
+        shard = f"model-{layer + 1:05}-of-{layers:05}.safetensors"
+        save_file(tensors, f"{out}/base/{shard}")
+        places |= {name: shard for name in tensors}
+    json.dump({"metadata": {}, "weight_map": places}, open(f"{out}/base/model.safetensors.index.json", "w"))
     json.dump({"model_type": "qwen2"}, open(f"{out}/base/config.json", "w"))
-    factors = {m: (torch.zeros(s[0], RANK), torch.randn(RANK, s[1], generator=generator) / s[1] ** 0.5) for m, s in MODULES.items()}
+    modules = {m: s for layer in range(layers) for m, s in shapes(size, layer).items()}
+    factors = {m: (torch.zeros(s[0], RANK), torch.randn(RANK, s[1], generator=generator) / s[1] ** 0.5) for m, s in modules.items()}
     fall = torch.linspace(1, 0.05, RANK)
-    for step in range(1, STEPS + 1):
-        for module, (rows, columns) in MODULES.items():
+    for step in range(1, checkpoints + 1):
+        for module, (rows, columns) in modules.items():
             b, a = factors[module]
             factors[module] = (b + 1e-3 * fall * torch.randn(rows, RANK, generator=generator),
                                a + 1e-4 * torch.randn(RANK, columns, generator=generator))
@@ -61,7 +81,8 @@ def make(out):
 
 
 def base(data):
-    return {m: load_file(f"{data}/base/model.safetensors")[f"{m}.weight"].float() for m in MODULES}
+    tensors = load_file(next(glob.iglob(f"{data}/base/model-00001-of-*.safetensors")))
+    return {m: tensors[f"{m}.weight"].float() for m in MODULES}
 
 
 def checkpoint(data, step):
@@ -153,12 +174,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("work", choices=["make", *WORK])
     parser.add_argument("--out")
+    parser.add_argument("--size", choices=SIZES, default="1.5b")
+    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--checkpoints", type=int, default=STEPS)
     parser.add_argument("--data")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.work == "make":
-        make(arguments.out)
+        make(arguments.out, arguments.size, arguments.layers, arguments.checkpoints)
         return print(json.dumps({"made": True}), flush=True)
     run = WORK[arguments.work](arguments.data)
     print(json.dumps({"ready": True}), flush=True)
