@@ -70,7 +70,7 @@ enum SpectralWork: String, CaseIterable {
             baseNorm: ends.basis.frobeniusNorm, rank: module.rank, roundingNorm: try factors.roundingNorm())
           var metrics = MetricValues(of: spectrum, in: scale)
           let update = try DirectedUpdate(of: product, spectrum: spectrum)
-          let shares = EnergyShares(of: update, at: ends, pulled: nil)
+          let shares = EnergyShares(of: update, at: ends)
           metrics.add(shares, null: .isotropic, basis: ends.basis, k: 32)
           count += metrics[.leftEnergyBottom] == nil ? 0 : 1
         }

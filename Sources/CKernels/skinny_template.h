@@ -3,10 +3,12 @@
 //   NAME(x)       the name of this version of x,
 //   LANES         doubles in a vector, 4 or 8,
 //   TALL_VECTORS  the widest tile of xᵀ·y, in vectors: LANES rows of it are accumulators,
-//   WIDE_HEIGHT   the rows of a tile of x·yᵀ, which is 4 columns wide.
+//   WIDE_HEIGHT   the rows of a tile of x·yᵀ, which is 4 columns wide,
+//   Y             the type of the entries of y, double or float; floats are widened as they are loaded.
 
 typedef double NAME(vector) __attribute__((vector_size(8 * LANES)));
 typedef double NAME(unaligned) __attribute__((vector_size(8 * LANES), aligned(8)));
+typedef Y NAME(loaded) __attribute__((vector_size(sizeof(Y) * LANES), aligned(sizeof(Y))));
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define UNROLLED _Pragma("clang loop unroll(full)")
@@ -14,7 +16,7 @@ typedef double NAME(unaligned) __attribute__((vector_size(8 * LANES), aligned(8)
 // MARK: xᵀ·y, with the rows of y as vectors and x as factors of them
 
 // c += xᵀ·y for n rows of LANES elements of x and `vectors` vectors of y, a constant where this is inlined.
-TARGET ALWAYS_INLINE void NAME(tall_tile)(int vectors, size_t n, const double *x, size_t ldx, const double *y, size_t ldy, double *c,
+TARGET ALWAYS_INLINE void NAME(tall_tile)(int vectors, size_t n, const double *x, size_t ldx, const Y *y, size_t ldy, double *c,
                                           size_t ldc) {
   NAME(vector) sums[LANES][TALL_VECTORS];
   UNROLLED for (int i = 0; i < LANES; i++) {
@@ -22,7 +24,9 @@ TARGET ALWAYS_INLINE void NAME(tall_tile)(int vectors, size_t n, const double *x
   }
   for (size_t k = 0; k < n; k++, x += ldx, y += ldy) {
     NAME(vector) row[TALL_VECTORS];
-    UNROLLED for (int j = 0; j < vectors; j++) row[j] = *(const NAME(unaligned) *)(y + j * LANES);
+    UNROLLED for (int j = 0; j < vectors; j++) {
+      row[j] = __builtin_convertvector(*(const NAME(loaded) *)(y + j * LANES), NAME(vector));
+    }
     UNROLLED for (int i = 0; i < LANES; i++) {
       UNROLLED for (int j = 0; j < vectors; j++) sums[i][j] += x[i] * row[j];
     }
@@ -33,7 +37,7 @@ TARGET ALWAYS_INLINE void NAME(tall_tile)(int vectors, size_t n, const double *x
 }
 
 // c += xᵀ·y of a block of n rows; of a Gram matrix at least the upper half.
-TARGET static void NAME(tall_block)(size_t p, size_t q, size_t n, int is_gram, const double *x, size_t ldx, const double *y, size_t ldy,
+TARGET static void NAME(tall_block)(size_t p, size_t q, size_t n, int is_gram, const double *x, size_t ldx, const Y *y, size_t ldy,
                                     double *c) {
   for (size_t i = 0; i < p; i += LANES) {
     // A tile that would stick out is moved back, and gives what is still missing.
@@ -76,9 +80,10 @@ TARGET ALWAYS_INLINE NAME(quad) NAME(folded)(NAME(vector) x) {
 }
 
 // c[i][j] += Σ x[i]·y[j] over n elements, a multiple of LANES, of WIDE_HEIGHT rows of x and 4 of y.
-TARGET static void NAME(wide_tile)(size_t n, const double *const *x, const double *const *y, double *c, size_t ldc) {
+TARGET static void NAME(wide_tile)(size_t n, const double *const *x, const Y *const *y, double *c, size_t ldc) {
   NAME(vector) sums[WIDE_HEIGHT][4];
-  const double *rows[WIDE_HEIGHT], *columns[4];
+  const double *rows[WIDE_HEIGHT];
+  const Y *columns[4];
   UNROLLED for (int i = 0; i < WIDE_HEIGHT; i++) rows[i] = x[i];
   UNROLLED for (int j = 0; j < 4; j++) columns[j] = y[j];
   UNROLLED for (int i = 0; i < WIDE_HEIGHT; i++) {
@@ -88,7 +93,7 @@ TARGET static void NAME(wide_tile)(size_t n, const double *const *x, const doubl
     NAME(vector) left[WIDE_HEIGHT];
     UNROLLED for (int i = 0; i < WIDE_HEIGHT; i++) left[i] = *(const NAME(unaligned) *)(rows[i] + k);
     UNROLLED for (int j = 0; j < 4; j++) {
-      NAME(vector) right = *(const NAME(unaligned) *)(columns[j] + k);
+      NAME(vector) right = __builtin_convertvector(*(const NAME(loaded) *)(columns[j] + k), NAME(vector));
       UNROLLED for (int i = 0; i < WIDE_HEIGHT; i++) sums[i][j] += left[i] * right;
     }
   }
@@ -104,7 +109,7 @@ TARGET static void NAME(wide_tile)(size_t n, const double *const *x, const doubl
 }
 
 // c += x·yᵀ of a block of n columns; of a Gram matrix at least the upper half.
-TARGET static void NAME(wide_block)(size_t p, size_t q, size_t n, int is_gram, const double *x, size_t ldx, const double *y, size_t ldy,
+TARGET static void NAME(wide_block)(size_t p, size_t q, size_t n, int is_gram, const double *x, size_t ldx, const Y *y, size_t ldy,
                                     double *c) {
   size_t whole = n - n % LANES;
   for (size_t i = 0; i < p; i += WIDE_HEIGHT) {
@@ -112,7 +117,7 @@ TARGET static void NAME(wide_block)(size_t p, size_t q, size_t n, int is_gram, c
     // Past the last row it is taken again, and the sums are left out.
     for (size_t k = 0; k < WIDE_HEIGHT; k++) rows[k] = x + (i + k < p ? i + k : p - 1) * ldx;
     for (size_t j = is_gram ? i - i % 4 : 0; j < q; j += 4) {
-      const double *columns[4];
+      const Y *columns[4];
       for (size_t k = 0; k < 4; k++) columns[k] = y + (j + k < q ? j + k : q - 1) * ldy;
       if (i + WIDE_HEIGHT <= p && j + 4 <= q) {
         NAME(wide_tile)(whole, rows, columns, c + i * q + j, q);

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// A matrix held in the narrower type that its entries fit into without loss, and multiplied in Float64.
 ///
 /// Weights are stored in 16 or 32 bits; held as Float32 they take half the memory, and products convert a slab at a time.
@@ -38,19 +40,30 @@ package struct CompactMatrix: MatrixSource {
   /// x·Wᵀ: the images W·v of the rows v of x, as rows. Cost 2·rows·columns·x.rows flop.
   package func images(of x: Matrix<Double>) -> Matrix<Double> {
     precondition(x.columns == columns, "a row of the argument is an input")
-    guard case .float = storage else { return product(x.view, doubleMatrix.transposed) }
+    guard case .float(let matrix) = storage else { return product(x.view, doubleMatrix.transposed) }
     var result = Matrix<Double>(rows: x.rows, columns: rows)
-    forEachRowSlab { slab, range in result.replaceColumns(range, with: product(x.view, slab.transposed)) }
+    if WideningProduct.fits(x.rows, rows) {
+      WideningProduct.forEachPiece(of: rows, width: 64) { range in
+        result.replaceColumns(range, with: WideningProduct.wide(x, matrix, rows: range))
+      }
+    } else {
+      forEachRowSlab { slab, range in result.replaceColumns(range, with: product(x.view, slab.transposed)) }
+    }
     return result
   }
 
   /// y·W: the images Wᵀ·u of the rows u of y, as rows. Cost 2·rows·columns·y.rows flop.
   package func adjointImages(of y: Matrix<Double>) -> Matrix<Double> {
     precondition(y.columns == rows, "a row of the argument is an output")
-    guard case .float = storage else { return product(y, doubleMatrix) }
+    guard case .float(let matrix) = storage else { return product(y, doubleMatrix) }
     var result = Matrix<Double>(rows: y.rows, columns: columns)
-    forEachRowSlab { slab, range in
-      result.add(product: y.view[0..<y.rows, range], slab.view)
+    if WideningProduct.fits(y.rows, columns) {
+      let factor = y.transposedCopy()
+      WideningProduct.forEachPiece(of: columns, width: 192) { range in
+        result.replaceColumns(range, with: WideningProduct.tall(factor, matrix, columns: range))
+      }
+    } else {
+      forEachRowSlab { slab, range in result.add(product: y.view[0..<y.rows, range], slab.view) }
     }
     return result
   }
@@ -80,6 +93,51 @@ package struct CompactMatrix: MatrixSource {
       }
     }
     return (rowSums, columnSums)
+  }
+}
+
+/// Products of a few vectors in Float64 with a matrix in Float32, by kernels that widen its entries as they are read.
+private enum WideningProduct {
+  /// Whether there are such kernels for this processor and these sizes.
+  static func fits(_ vectors: Int, _ length: Int) -> Bool { vectors >= 8 && length >= 8 && has_skinny_products() != 0 }
+
+  /// Divides 0..<count into ranges of `width`; the last one takes what is too little for a kernel.
+  static func forEachPiece(of count: Int, width: Int, _ body: (Range<Int>) -> Void) {
+    var start = 0
+    while start < count {
+      let end = count - start < width + 8 ? count : start + width
+      body(start..<end)
+      start = end
+    }
+  }
+
+  /// x·(rows of w)ᵀ.
+  static func wide(_ x: Matrix<Double>, _ w: Matrix<Float>, rows range: Range<Int>) -> Matrix<Double> {
+    multiply(x.rows, range.count, x, w, from: range.lowerBound * w.columns) {
+      skinny_product_wide_float(x.rows, range.count, w.columns, $0, x.columns, $1, w.columns, $2)
+    }
+  }
+
+  /// xᵀ·(columns of w).
+  static func tall(_ x: Matrix<Double>, _ w: Matrix<Float>, columns range: Range<Int>) -> Matrix<Double> {
+    multiply(x.columns, range.count, x, w, from: range.lowerBound) {
+      skinny_product_tall_float(x.columns, range.count, w.rows, $0, x.columns, $1, w.columns, $2)
+    }
+  }
+
+  private static func multiply(
+    _ rows: Int, _ columns: Int, _ x: Matrix<Double>, _ w: Matrix<Float>, from offset: Int,
+    _ kernel: (UnsafePointer<Double>, UnsafePointer<Float>, UnsafeMutablePointer<Double>) -> Void
+  ) -> Matrix<Double> {
+    let elements = [Double](unsafeUninitializedCapacity: rows * columns) { buffer, count in
+      x.elements.withUnsafeBufferPointer { xp in
+        w.elements.withUnsafeBufferPointer { wp in
+          kernel(xp.baseAddress!, wp.baseAddress! + offset, buffer.baseAddress!)
+        }
+      }
+      count = rows * columns
+    }
+    return Matrix(rows: rows, columns: columns, elements: elements)
   }
 }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A dense matrix, stored row by row: element (i, j) is `elements[i·columns + j]`, as in NumPy and safetensors.
 package struct Matrix<S: Scalar>: Equatable, Sendable {
   package let rows: Int
@@ -13,8 +15,18 @@ package struct Matrix<S: Scalar>: Equatable, Sendable {
     self.elements = elements
   }
 
-  package init(rows: Int, columns: Int, repeating value: S = 0) {
+  package init(rows: Int, columns: Int, repeating value: S) {
     self.init(rows: rows, columns: columns, elements: Array(repeating: value, count: rows * columns))
+  }
+
+  /// Zeros.
+  package init(rows: Int, columns: Int) {
+    let elements = [S](unsafeUninitializedCapacity: rows * columns) { buffer, count in
+      // A number whose bits are all zero is zero.
+      _ = buffer.baseAddress.map { memset($0, 0, rows * columns * MemoryLayout<S>.stride) }
+      count = rows * columns
+    }
+    self.init(rows: rows, columns: columns, elements: elements)
   }
 
   /// A copy of what `view` shows.

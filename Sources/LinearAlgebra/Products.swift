@@ -50,8 +50,11 @@ extension Matrix {
   package static func stacked(_ parts: [Matrix]) -> Matrix {
     let columns = parts.first?.columns ?? 0
     precondition(parts.allSatisfy { $0.columns == columns }, "stacked matrices need equal numbers of columns")
-    return Matrix(
-      rows: parts.reduce(0) { $0 + $1.rows }, columns: columns, elements: parts.flatMap(\.elements))
+    let rows = parts.reduce(0) { $0 + $1.rows }
+    var elements: [S] = []
+    elements.reserveCapacity(rows * columns)
+    for part in parts { elements += part.elements }
+    return Matrix(rows: rows, columns: columns, elements: elements)
   }
 
   /// The entry-wise difference of two matrices of one shape.

@@ -55,9 +55,9 @@ extension BaseTensor {
   }
 }
 
-/// A basis in a file: the values, the vectors as rows and the Gram factor as Float64 tensors, everything else in the metadata.
+/// A basis in a file: the values, the vectors as rows, those of a whole side or the Gram factor as Float64 tensors, everything else in the metadata.
 struct BasisFile {
-  static let currentFormat = "spectroscope-basis 1"
+  static let currentFormat = "spectroscope-basis 2"
 
   let format: String
   let identity: BasisIdentity
@@ -104,7 +104,15 @@ struct BasisFile {
     guard integer("rows") == tensor.rows, integer("columns") == tensor.columns else { return false }
     if counts.leading == order { return true }
     let wanted = kept.counts(rows: tensor.rows, columns: tensor.columns)
+    guard holdsWholeSide || !kept.keepsWholeSide(rows: tensor.rows, columns: tensor.columns) else { return false }
     return counts.leading >= wanted.leading && counts.trailing >= wanted.trailing
+  }
+
+  private var holdsWholeSide: Bool {
+    switch source {
+    case .computed(let basis): basis.whole != nil
+    case .file(let file): file.tensors["side"] != nil
+    }
   }
 
   /// Reads the vectors.
@@ -124,13 +132,19 @@ struct BasisFile {
       guard left.columns == rows, right.columns == columns, left.rows == kept, right.rows == kept,
         values.count == min(rows, columns), kept <= values.count
       else { throw broken(file, "expected tensors of the sizes that its metadata states, found others") }
+      let isTall = rows >= columns
+      let side = try counts.leading == values.count ? (isTall ? right : left) : holdsWholeSide ? matrix("side") : nil
+      guard side.map({ $0.rows == values.count && $0.columns == values.count }) ?? true else {
+        throw broken(file, "expected all vectors of a side, \(values.count) of them, found \(side!.rows)")
+      }
       let factor = file.tensors["gram_factor"] == nil ? nil : try file.readFinite("gram_factor", as: Double.self)
       guard factor.map({ $0.count == values.count * (values.count + 1) / 2 }) ?? true else {
         throw broken(file, "expected a triangle of order \(values.count), found \(factor!.count) numbers")
       }
       return SpectralBasis(
         rows: rows, columns: columns, values: values, leading: counts.leading, trailing: counts.trailing, left: left,
-        right: right, gramFactor: factor, frobeniusNorm: number("frobenius_norm"),
+        right: right, whole: side.map { .init(side: isTall ? .right : .left, vectors: $0) }, gramFactor: factor,
+        frobeniusNorm: number("frobenius_norm"),
         error: FrameError(direct: number("error_direct"), squared: number("error_squared")))
     }
   }
@@ -151,6 +165,9 @@ struct BasisFile {
     writer.add("singular_values", shape: [basis.values.count], basis.values)
     for (name, vectors) in [("left", basis.left), ("right", basis.right)] {
       writer.add(name, shape: [vectors.rows, vectors.columns], vectors.elements)
+    }
+    if let whole = basis.whole, !basis.keepsAll {
+      writer.add("side", shape: [whole.vectors.rows, whole.vectors.columns], whole.vectors.elements)
     }
     if let factor = basis.gramFactor { writer.add("gram_factor", shape: [factor.count], factor) }
     try writer.write(to: path)

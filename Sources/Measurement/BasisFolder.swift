@@ -55,7 +55,7 @@ package struct BasisFolder: Sendable {
       if isSame { wanted = wanted.union(found.counts) }
     }
     let basis = try SpectralBasis(of: tensor, keeping: wanted)
-    try createFolder()
+    try create()
     try BasisFile(basis, digest: tensor.sha256()).write(to: file, identity: identity)
     return (basis, .computed)
   }
@@ -65,7 +65,8 @@ package struct BasisFolder: Sendable {
     FileManager.default.fileExists(atPath: path + "/" + Self.name(of: try tensor.asStored()))
   }
 
-  private func createFolder() throws(FileError) {
+  /// Makes the folder where there is none.
+  func create() throws(FileError) {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {

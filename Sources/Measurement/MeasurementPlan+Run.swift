@@ -65,8 +65,9 @@ extension MeasurementPlan {
     report: @escaping @Sendable (Progress) -> Void
   ) throws -> MeasurementResults {
     let results = MeasurementResults(resumed: journal.pieceCount, total: pieceCount, report: report)
+    let norms = KeptNorms(options.basis)
     try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
-      try measure(module, options.basis, journal: journal, results: results, shouldStop: shouldStop)
+      try measure(module, options.basis, norms, journal: journal, results: results, shouldStop: shouldStop)
     }
     guard results.pieces.count == pieceCount else {
       throw Interrupted(progress: results.progress, journal: journal.path)
@@ -76,11 +77,12 @@ extension MeasurementPlan {
 
   /// Measures one module at all its checkpoints, but for the pieces that the journal has.
   private func measure(
-    _ module: Module, _ folder: BasisFolder?, journal: PieceJournal, results: MeasurementResults, shouldStop: () -> Bool
+    _ module: Module, _ folder: BasisFolder?, _ norms: KeptNorms, journal: PieceJournal, results: MeasurementResults,
+    shouldStop: () -> Bool
   ) throws {
     let reference: ModuleReference
     do {
-      reference = try ModuleReference(module, plan: self, folder: folder, journal: journal)
+      reference = try ModuleReference(module, plan: self, folder: folder, norms: norms, journal: journal)
     } catch {
       let problem = Self.contentError(error)
       guard let problem else { throw error }

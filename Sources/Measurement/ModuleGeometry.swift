@@ -63,12 +63,12 @@ struct ModuleGeometry {
     }
     let directed = try directed(update, spectrum)
     let pulled = try pulled(directed, relation)
-    let shares = EnergyShares(of: directed, at: frame.ends, pulled: pulled.longSide)
+    let shares = EnergyShares(of: directed, at: frame.ends, pulled: pulled)
     columns.metrics.add(shares, null: null, basis: basis, k: frame.k)
     if spectrum.numericalRank > 0 { columns.metrics.add(try Alignment(of: directed, with: basis, k: frame.k)) }
     if frame.isFull { columns.profile = ProfileBin.profile(of: directed, in: basis, null: null) }
     switch relation {
-    case .base: try addDrift(of: directed, pulled: pulled.left, to: &columns)
+    case .base: try addDrift(of: directed, pulled: pulled, to: &columns)
     case .previous(let now, let isFirst, let steps):
       let start = before ?? (isFirst ? frame.unmoved : nil)
       try addVelocities(of: directed, from: start, to: now, steps: steps, into: &columns.metrics)
@@ -76,7 +76,7 @@ struct ModuleGeometry {
     return columns
   }
 
-  private mutating func addDrift(of update: DirectedUpdate, pulled: Matrix<Double>?, to columns: inout Columns) throws {
+  private mutating func addDrift(of update: DirectedUpdate, pulled: PulledVectors, to columns: inout Columns) throws {
     let drift = try WeightDrift(of: update, base: heldWeight(), in: frame, pulled: pulled)
     columns.metrics.add(try Rotation(from: frame.unmoved, to: drift.subspace, k: frame.k))
     if let gap = frame.gapRank {
@@ -122,22 +122,23 @@ struct ModuleGeometry {
     return read
   }
 
-  /// Products of W₀ with the vectors of a low-rank update: W₀ᵀ·uᵢ, and those of the longer side, which tell the null space.
-  private mutating func pulled(_ update: DirectedUpdate, _ relation: Relation) throws -> (
-    left: Matrix<Double>?, longSide: Matrix<Double>?
-  ) {
+  /// Products of W₀ with the update's vectors: what tells the null space of a W₀ that is not square, and where it can be added to W₀
+  /// what the leading subspaces of the sum follow from.
+  private mutating func pulled(_ update: DirectedUpdate, _ relation: Relation) throws -> PulledVectors {
+    var pulled = PulledVectors()
     let isTall = basis.rows > basis.columns
-    let needsRange = basis.gramFactor != nil
-    if case .dense(let change) = update.form {
-      guard needsRange else { return (nil, nil) }
-      return (
-        nil, isTall ? try heldWeight().adjointImages(of: change.transposedCopy()) : try heldWeight().images(of: change)
-      )
+    if basis.gramFactor != nil || (basis.whole != nil && basis.rows != basis.columns && !basis.keepsAll) {
+      pulled.add(update, to: isTall ? .right : .left, by: try heldWeight(), in: basis)
     }
-    let needsLeft = !relation.isPrevious && !frame.isFull && basis.order > WeightDrift.orderAlwaysDense
-    let left = needsLeft || (needsRange && isTall) ? try heldWeight().adjointImages(of: update.left) : nil
-    guard needsRange else { return (left, nil) }
-    return (left, isTall ? left : try heldWeight().images(of: update.right))
+    guard case .factored = update.form, !relation.isPrevious, basis.order > WeightDrift.orderAlwaysDense else {
+      return pulled
+    }
+    if let whole = basis.whole {
+      pulled.add(update, to: whole.side, by: try heldWeight(), in: basis)
+    } else if !frame.isFull {
+      pulled.add(update, to: .right, by: try heldWeight(), in: basis)
+    }
+    return pulled
   }
 
   private mutating func null(_ reach: UpdateReach) throws -> EnergyNull {

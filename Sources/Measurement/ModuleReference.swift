@@ -14,13 +14,14 @@ struct ModuleReference {
   ///
   /// - Throws: `FileError` where the base weight cannot be used.
   init(
-    _ module: MeasurementPlan.Module, plan: MeasurementPlan, folder: BasisFolder?, journal: PieceJournal
+    _ module: MeasurementPlan.Module, plan: MeasurementPlan, folder: BasisFolder?, norms: KeptNorms,
+    journal: PieceJournal
   ) throws {
     let tensor = try BaseTensor(plan.base, module.match)
     directions = plan.directions(of: module, tensor)
     let depth = plan.depth.resolved(order: tensor.smallerDimension)
     guard depth != .update else {
-      norm = try Self.norm(of: tensor, journal)
+      norm = try Self.norm(of: tensor, norms, journal)
       geometry = nil
       return
     }
@@ -40,10 +41,12 @@ struct ModuleReference {
     }
   }
 
-  private static func norm(of tensor: BaseTensor, _ journal: PieceJournal) throws(FileError) -> Double {
+  private static func norm(
+    of tensor: BaseTensor, _ norms: KeptNorms, _ journal: PieceJournal
+  ) throws(FileError) -> Double {
     let name = BasisFolder.name(of: tensor)
     if let kept = journal.norm(of: name) { return kept }
-    let norm = try tensor.frobeniusNorm()
+    let norm = try norms.norm(of: tensor)
     try journal.append(norm: norm, of: name)
     return norm
   }

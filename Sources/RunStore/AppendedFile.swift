@@ -2,12 +2,12 @@ import Foundation
 import Weights
 
 /// A text file that grows line by line, each by one `write`, so that a reader sees whole lines but for the last.
-struct AppendedFile: ~Copyable {
+package struct AppendedFile: ~Copyable {
   private let path: String
   private let descriptor: Int32
 
   /// Opens the file, which is made where there is none; throws `.cannotCreate`.
-  init(path: String) throws(FileError) {
+  package init(path: String) throws(FileError) {
     self.path = path
     descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw Self.error(.cannotCreate, path, "opened for appending") }
@@ -16,7 +16,7 @@ struct AppendedFile: ~Copyable {
   deinit { close(descriptor) }
 
   /// Appends a text that ends its line; throws `.cannotWrite`, and the file is then as it was.
-  func append(_ text: String) throws(FileError) {
+  package func append(_ text: String) throws(FileError) {
     let length = lseek(descriptor, 0, SEEK_END)
     let bytes = Array(text.utf8)
     var written: Int

@@ -41,9 +41,9 @@ package struct EnergyShares: Equatable, Sendable {
   /// A share is given to 1e-4: where the basis cannot vouch for its vectors to that angle, it is missing.
   static let mostError = 1e-4
 
-  /// - Parameter pulled: the products of W₀ with the update's vectors on the longer side, as rows: W₀ᵀ·uᵢ of a tall W₀, W₀·vᵢ of a wide
-  ///   one; of a dense update with its columns, or rows, themselves. Without them the null space is told only where the basis keeps all vectors.
-  package init(of update: DirectedUpdate, at ends: EndFrames, pulled: Matrix<Double>?) {
+  /// - Parameter pulled: the products of W₀ with the update's vectors, in the space of the shorter side. Without them the null space is
+  ///   told only where the basis keeps all vectors.
+  package init(of update: DirectedUpdate, at ends: EndFrames, pulled: PulledVectors = PulledVectors()) {
     let total = update.frobeniusNorm * update.frobeniusNorm
     let (left, right) = (update.projected(on: ends.left, .left), update.projected(on: ends.right, .right))
     func end(_ rows: Range<Int>, isTold: (Side) -> Bool) -> End {
@@ -72,15 +72,22 @@ package struct EnergyShares: Equatable, Sendable {
 
   /// The energy within W₀'s range on its longer side; nil where the basis cannot tell.
   private static func inside(
-    _ update: DirectedUpdate, _ basis: SpectralBasis, _ side: Side, pulled: Matrix<Double>?
+    _ update: DirectedUpdate, _ basis: SpectralBasis, _ side: Side, pulled: PulledVectors
   ) -> Double? {
     if basis.keepsAll {
       guard basis.errorOfFirst(basis.order, side) <= mostError else { return nil }
       return update.projected(on: basis.vectors(side).view, side).squaredNorm
     }
-    guard let factor = basis.gramFactor, let pulled else { return nil }
-    // ‖P·u‖² = ‖R⁻ᵀ·(W₀ᵀu)‖² with P the projection on the range of W₀ and RᵀR = W₀ᵀW₀.
-    var weighted = pulled.dividedFromRight(byPackedUpper: factor)
+    // ‖P·u‖² = ‖Σ⁻¹Vᵀ·(W₀ᵀu)‖² = ‖R⁻ᵀ·(W₀ᵀu)‖² with P the projection on the range of W₀ and RᵀR = W₀ᵀW₀.
+    var weighted: Matrix<Double>
+    if basis.whole != nil, let last = basis.values.last, last > SpectralBasis.vectorLimit * basis.values[0] {
+      guard let coordinates = pulled.coordinates else { return nil }
+      weighted = coordinates
+      weighted.scaleColumns(by: basis.values.map { 1 / $0 })
+    } else {
+      guard let factor = basis.gramFactor, let pulled = pulled[side == .left ? .right : .left] else { return nil }
+      weighted = pulled.dividedFromRight(byPackedUpper: factor)
+    }
     if case .factored = update.form {
       for (i, value) in update.values.enumerated() { weighted.scaleRow(i, by: value) }
     }

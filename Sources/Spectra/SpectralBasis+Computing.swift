@@ -28,6 +28,15 @@ package struct KeptVectors: Equatable, Sendable {
   /// Beyond this max(rows, columns), that of a vocabulary, only the ends are kept: all vectors would outgrow the memory promised.
   package static let lengthKeptWhole = 1 << 15
 
+  /// Up to this min(rows, columns) all vectors of the shorter side are kept, whose size is then at most 32 MiB.
+  package static let orderOfWholeSide = 2048
+
+  /// Whether all vectors of the shorter side of a matrix of this shape are kept.
+  package func keepsWholeSide(rows: Int, columns: Int) -> Bool {
+    let order = min(rows, columns)
+    return counts(rows: rows, columns: columns).leading == order || order <= Self.orderOfWholeSide
+  }
+
   /// The counts for a matrix of this shape.
   package func counts(rows: Int, columns: Int) -> (leading: Int, trailing: Int) {
     let (order, length) = (min(rows, columns), max(rows, columns))
@@ -52,15 +61,41 @@ extension SpectralBasis {
   /// - Throws: what reading W₀ throws, or `LinearAlgebraError.notConverged`.
   package init(of w: some MatrixSource, keeping kept: KeptVectors) throws {
     let counts = kept.counts(rows: w.rows, columns: w.columns)
+    let keepsSide = kept.keepsWholeSide(rows: w.rows, columns: w.columns)
     try self.init(
-      of: w, leading: counts.leading, trailing: counts.trailing,
-      tellsNullSpace: w.rows != w.columns && counts.leading < w.smallerDimension)
+      of: w, leading: counts.leading, trailing: counts.trailing, keepsSide: keepsSide,
+      tellsNullSpace: w.rows != w.columns && !keepsSide)
   }
 
-  /// The same for exactly so many vectors, which together are at most q; with `tellsNullSpace` it gets a `gramFactor`.
-  package init(of w: some MatrixSource, leading: Int, trailing: Int, tellsNullSpace: Bool = false) throws {
-    let counts = (leading: leading, trailing: trailing)
-    let gram = try GramMatrix(of: w)
+  /// The same for exactly so many vectors of the ends, which together are at most q.
+  ///
+  /// - Parameters:
+  ///   - keepsSide: keep all vectors of the shorter side.
+  ///   - tellsNullSpace: keep a `gramFactor`.
+  package init(
+    of w: some MatrixSource, leading: Int, trailing: Int, keepsSide: Bool = false, tellsNullSpace: Bool = false
+  ) throws {
+    try self.init(
+      of: w, gram: GramMatrix(of: w), leading: leading, trailing: trailing, keepsSide: keepsSide,
+      tellsNullSpace: tellsNullSpace)
+  }
+
+  /// The same of W₀ + ΔW, whose Gram matrix is known in the coordinates of a side of W₀: the first vectors.
+  init(of w: UpdatedWeight, gram: UpdatedGram, of basis: SpectralBasis, leading: Int) throws {
+    try self.init(
+      of: w, gram: gram.dense(), in: gram.side.vectors, errorOfGram: basis.error, leading: leading, trailing: 0,
+      keepsSide: false,
+      tellsNullSpace: false)
+  }
+
+  /// - Parameters:
+  ///   - gram: the Gram matrix of the shorter side, or in coordinates of the rows of `side`.
+  ///   - given: the error that it has beside that of this arithmetic.
+  private init(
+    of w: some MatrixSource, gram: consuming GramMatrix, in side: Matrix<Double>? = nil,
+    errorOfGram given: FrameError? = nil,
+    leading: Int, trailing: Int, keepsSide: Bool, tellsNullSpace: Bool
+  ) throws {
     let trace = max(0, gram.trace)
     let factor = tellsNullSpace ? gram.packedCholeskyFactor() : nil
     let form = TridiagonalForm(reducing: gram)
@@ -71,26 +106,31 @@ extension SpectralBasis {
     if let last = values.last, last < Self.vectorLimit * largest {
       let exact = try Bidiagonalization(of: w)
       values = exact.values
-      short = exact.vectors!.ends(leading: counts.leading, trailing: counts.trailing)
+      short = keepsSide ? exact.vectors! : exact.vectors!.ends(leading: leading, trailing: trailing)
       error = FrameError(direct: 16 * Double.unitRoundoff * largest * Double(values.count).squareRoot(), squared: 0)
     } else {
-      short = try form.ends(leading: counts.leading, trailing: counts.trailing)
+      let found =
+        keepsSide ? try form.eigenvectors(0..<form.order) : try form.ends(leading: leading, trailing: trailing)
+      short = side.map { product(found, $0) } ?? found
       let scale = 32 * Double(values.count).squareRoot() * largest * largest + 2 * trace
-      error = FrameError(direct: 0, squared: Double.unitRoundoff * scale)
+      error = FrameError(
+        direct: given?.direct ?? 0, squared: Double.unitRoundoff * scale + (given?.squared ?? 0))
     }
-    let long = try LongSide(of: w, short: short, zeroBelow: 4 * Double(values.count) * .unitRoundoff * largest)
-    if error.direct == 0 {
-      let unrefined = values[counts.leading..<values.count - counts.trailing].last ?? largest
+    let ends = short.ends(leading: leading, trailing: trailing)
+    let long = try LongSide(of: w, short: ends, zeroBelow: 4 * Double(values.count) * .unitRoundoff * largest)
+    if error.squared > 0 {
+      let unrefined = values[leading..<values.count - trailing].last ?? largest
       if unrefined < Self.valueLimit * largest {
         values = try Bidiagonalization(of: w, vectors: .none).values
       } else {
-        values.refine(by: long.norms, leading: counts.leading, trailing: counts.trailing)
+        values.refine(by: long.norms, leading: leading, trailing: trailing)
       }
     }
     let isTall = w.rows >= w.columns
     self.init(
-      rows: w.rows, columns: w.columns, values: values, leading: counts.leading, trailing: counts.trailing,
-      left: isTall ? long.vectors : short, right: isTall ? short : long.vectors,
+      rows: w.rows, columns: w.columns, values: values, leading: leading, trailing: trailing,
+      left: isTall ? long.vectors : ends, right: isTall ? ends : long.vectors,
+      whole: keepsSide ? WholeSide(side: isTall ? .right : .left, vectors: short) : nil,
       gramFactor: error.direct == 0 ? factor : nil,
       frobeniusNorm: trace.squareRoot(), error: error)
   }

@@ -22,17 +22,31 @@ package struct SpectralBasis: Sendable {
   package let left: Matrix<Double>
   /// (leading + trailing) × columns.
   package let right: Matrix<Double>
+  /// All vectors of the shorter side (of either one, where the matrix is square), where they are kept: in their
+  /// coordinates W₊ᵀW₊ needs no product with W₀.
+  package let whole: WholeSide?
   /// R of the Gram matrix RᵀR of the shorter side, rows of its upper triangle one after the other. Only where the matrix is not square
-  /// and not all vectors are kept: it tells how much of a vector lies outside the range of W₀.
+  /// and no side is kept whole: it tells how much of a vector lies outside the range of W₀.
   package let gramFactor: [Double]?
   /// ‖W₀‖_F.
   package let frobeniusNorm: Double
   /// What the vectors may be off by.
   package let error: FrameError
 
+  /// All q singular vectors of a side of dimension q, as rows.
+  package struct WholeSide: Equatable, Sendable {
+    package let side: Side
+    package let vectors: Matrix<Double>
+
+    package init(side: Side, vectors: Matrix<Double>) {
+      self.side = side
+      self.vectors = vectors
+    }
+  }
+
   package init(
     rows: Int, columns: Int, values: [Double], leading: Int, trailing: Int, left: Matrix<Double>,
-    right: Matrix<Double>, gramFactor: [Double]?, frobeniusNorm: Double, error: FrameError
+    right: Matrix<Double>, whole: WholeSide? = nil, gramFactor: [Double]?, frobeniusNorm: Double, error: FrameError
   ) {
     self.rows = rows
     self.columns = columns
@@ -41,6 +55,7 @@ package struct SpectralBasis: Sendable {
     self.trailing = trailing
     self.left = left
     self.right = right
+    self.whole = whole
     self.gramFactor = gramFactor
     self.frobeniusNorm = frobeniusNorm
     self.error = error
@@ -50,6 +65,7 @@ package struct SpectralBasis: Sendable {
   package var transposed: SpectralBasis {
     SpectralBasis(
       rows: columns, columns: rows, values: values, leading: leading, trailing: trailing, left: right, right: left,
+      whole: whole.map { WholeSide(side: $0.side == .left ? .right : .left, vectors: $0.vectors) },
       gramFactor: gramFactor, frobeniusNorm: frobeniusNorm, error: error)
   }
 

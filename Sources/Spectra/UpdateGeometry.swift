@@ -47,34 +47,56 @@ package struct WeightDrift: Sendable {
   /// Below this min(rows, columns) a whole decomposition costs less than anything else.
   package static let orderAlwaysDense = 96
 
-  /// - Parameter pulled: W₀ᵀ·uᵢ of the left vectors of an update of low rank, as rows.
-  /// - Throws: `LinearAlgebraError`. Cost: a few products with W₀ of the width of the update, or a decomposition of W₊.
-  package init(of update: DirectedUpdate, base: CompactMatrix, in frame: GeometryFrame, pulled: Matrix<Double>?) throws
-  {
+  /// - Parameter pulled: the products of W₀ with the vectors of an update of low rank, where they are known.
+  /// - Throws: `LinearAlgebraError`. Cost: a product with W₀ of the width of the update and one of that of the subspace where the basis
+  ///   keeps a side whole, else a few of them, or a decomposition of W₊.
+  package init(
+    of update: DirectedUpdate, base: CompactMatrix, in frame: GeometryFrame, pulled: PulledVectors = PulledVectors()
+  ) throws {
     let operand = UpdatedWeight(base: base, update: update)
-    let start = min(frame.basis.leading, KeptVectors.leading(directions: frame.k))
-    if !frame.isFull, frame.basis.order > max(Self.orderAlwaysDense, 2 * start) {
-      var iteration = RayleighRitz(
-        operand, basis: frame.basis, start: start, wanted: frame.wanted, pulled: pulled)
-      if let found = try iteration.solve(tolerance: { try Self.tolerance($0, $1, frame) }) {
-        (subspace, values, intruders) = (found, nil, nil)
-        return
-      }
+    let gram = UpdatedGram(of: operand, basis: frame.basis, pulled: pulled)
+    if !frame.isFull, let found = try Self.leading(operand, frame, gram, pulled) {
+      (subspace, values, intruders) = (found, nil, nil)
+      return
     }
     let looked = frame.isFull ? min(Intruders.most, frame.basis.order) : 0
-    let decomposition = try SpectralBasis(of: operand, leading: max(frame.wanted.max()!, looked), trailing: 0)
+    let count = max(frame.wanted.max()!, looked)
+    let decomposition =
+      if let gram, gram.isOnShorterSide {
+        try SpectralBasis(of: operand, gram: gram, of: frame.basis, leading: count)
+      } else {
+        try SpectralBasis(of: operand, leading: count, trailing: 0)
+      }
     subspace = UpdatedSubspace(of: decomposition, first: frame.wanted + (looked > 0 ? [looked] : []))
     values = frame.isFull ? decomposition.values : nil
     intruders = frame.isFull ? Intruders(of: subspace, update: update, in: frame.basis) : nil
   }
 
-  /// Half of what is promised of an angle: 1e-3 of itself or 1e-4 degrees.
-  private static func tolerance(_ k: Int, _ found: UpdatedSubspace, _ frame: GeometryFrame) throws -> Double {
-    let angles = try Side.allCases.map { side in
-      try principalAngles(between: frame.basis.first(k, side)!, and: found.first(k, side)).last ?? 0
+  /// The leading subspaces without a decomposition of W₊; nil where that is the better way.
+  private static func leading(
+    _ operand: UpdatedWeight, _ frame: GeometryFrame, _ gram: UpdatedGram?, _ pulled: PulledVectors
+  ) throws -> UpdatedSubspace? {
+    let start = min(frame.basis.leading, KeptVectors.leading(directions: frame.k))
+    guard frame.basis.order > max(Self.orderAlwaysDense, 2 * start) else { return nil }
+    if let gram {
+      var iteration = UpdatedGramIteration(
+        gram, basis: frame.basis, updateNorm: operand.update.spectralNorm, start: start, wanted: frame.wanted)
+      return try iteration.solve(tolerance: tolerance).map {
+        UpdatedSubspace($0.ritz, errors: $0.errors, gram, operand)
+      }
     }
-    return max(5e-4 * angles.min()!, 0.5e-4 * .pi / 180)
+    var iteration = RayleighRitz(
+      operand, basis: frame.basis, start: start, wanted: frame.wanted, pulled: pulled[.right])
+    return try iteration.solve { k, found in
+      let angles = try Side.allCases.map { side in
+        try principalAngles(between: frame.basis.first(k, side)!, and: found.first(k, side)).last ?? 0
+      }
+      return tolerance(angles.min()!)
+    }
   }
+
+  /// Half of what is promised of an angle: 1e-3 of itself or 1e-4 degrees.
+  private static func tolerance(_ angle: Double) -> Double { max(5e-4 * angle, 0.5e-4 * .pi / 180) }
 
   /// ‖σ(W₊) − σ(W₀)‖₂/‖σ(W₀)‖₂, at most ‖ΔW‖_F/‖W₀‖_F (Mirsky 1960); nil unless all values are known.
   package func spectralShift(from basis: SpectralBasis) -> Double? {

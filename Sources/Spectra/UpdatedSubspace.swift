@@ -10,7 +10,7 @@ package struct UpdatedSubspace: Sendable {
   /// K × columns.
   package let right: Matrix<Double>
   /// A bound, in radians, of the angle between the span of the first k vectors and the true one, for each side and each k asked for.
-  package let errors: [Int: Double]
+  package internal(set) var errors: [Int: Double]
 
   package init(values: [Double], left: Matrix<Double>, right: Matrix<Double>, errors: [Int: Double]) {
     self.values = values
@@ -55,6 +55,36 @@ package struct UpdatedWeight: MatrixSource {
     var sum = base.adjointImages(of: y)
     sum.add(update.adjointImages(of: y))
     return sum
+  }
+}
+
+/// Products of W₀ with the singular vectors of an update, where they are known.
+package struct PulledVectors: Sendable {
+  private var products: [Side: Matrix<Double>] = [:]
+  /// Those in the space of the side that the basis keeps whole, in coordinates of its vectors.
+  package private(set) var coordinates: Matrix<Double>?
+
+  /// None.
+  package init() {}
+
+  /// Those in the space of a side: W₀ᵀ·uᵢ among the right vectors, W₀·vᵢ among the left ones, as rows; of a dense update those of its
+  /// columns, or rows, themselves. nil where they are not known.
+  package subscript(side: Side) -> Matrix<Double>? { products[side] }
+
+  /// Computes those in the space of a side where they are not known. Cost: a product with W₀.
+  package mutating func add(
+    _ update: DirectedUpdate, to side: Side, by base: CompactMatrix, in basis: SpectralBasis
+  ) {
+    guard products[side] == nil else { return }
+    let found =
+      switch (side, update.form) {
+      case (.right, .factored): base.adjointImages(of: update.left)
+      case (.left, .factored): base.images(of: update.right)
+      case (.right, .dense(let change)): base.adjointImages(of: change.transposedCopy())
+      case (.left, .dense(let change)): base.images(of: change)
+      }
+    products[side] = found
+    if let whole = basis.whole, whole.side == side { coordinates = product(found.view, whole.vectors.transposed) }
   }
 }
 

@@ -62,6 +62,30 @@ import Weights
     expect(try make(verifies: true), computed: 0, kept: 2)
   }
 
+  /// At depth `update` a second analysis reads no weight; a weight that has changed is read again, and so is one whose line was torn.
+  @Test func normsAreKeptBesideTheBases() throws {
+    func norms() throws -> [Double?] {
+      let options = MeasurementOptions(
+        source: run.folder.path("run"), base: base, depth: .update, basis: BasisFolder(path: bases),
+        output: run.folder.path("analysis.h5"))
+      let rows = try MeasurementPlan(options).run(options).analysis.rows
+      return rows.map { $0.metrics[.relativeNorm] }
+    }
+    let first = try norms()
+    let file = bases + "/norms.jsonl"
+    let kept = try String(contentsOfFile: file, encoding: .utf8)
+    #expect(kept.split(separator: "\n").count == 2)
+    #expect(try norms() == first && String(contentsOfFile: file, encoding: .utf8) == kept)
+    // Another norm in the file is believed, which shows that it is read.
+    let forged = kept.replacing(/"norm":[0-9.eE+-]+/, with: "\"norm\":1")
+    try forged.write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try norms() != first)
+    try (kept.dropLast(20) + "\n").description.write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try norms() == first && String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").count == 3)
+    try changeAWeight(keepingTime: false)
+    #expect(try norms() != first)
+  }
+
   @Test func whereTheTimeDiffersTheContentDecides() throws {
     try make()
     let file = bases + "/layers.0.q.weight.safetensors"

@@ -28,7 +28,7 @@ import Testing
       update = try DirectedUpdate(factors)
       basis = try SpectralBasis(of: base, keeping: KeptVectors(directions: 4))
       frame = GeometryFrame(basis: basis, k: 4, isFull: true)
-      drift = try WeightDrift(of: update, base: CompactMatrix(base), in: frame, pulled: nil)
+      drift = try WeightDrift(of: update, base: CompactMatrix(base), in: frame)
     }
   }
 
@@ -62,7 +62,7 @@ import Testing
         #expect(abs(bins.reduce(0) { $0 + $1.null } - 1) < 1e-12)
       }
     }
-    let shares = EnergyShares(of: sample.update, at: EndFrames(of: sample.basis, k: 4), pulled: nil)
+    let shares = EnergyShares(of: sample.update, at: EndFrames(of: sample.basis, k: 4))
     #expect(shares.top.both! <= min(shares.top.left!, shares.top.right!) + 1e-15)
   }
 
@@ -82,8 +82,8 @@ import Testing
       LowRankProduct(
         left: product(left.view, product(inverse.view, svd.u!.transposed).view), right: product(gauge, right)))
     let (a, b) = (
-      EnergyShares(of: sample.update, at: EndFrames(of: sample.basis, k: 4), pulled: nil),
-      EnergyShares(of: written, at: EndFrames(of: sample.basis, k: 4), pulled: nil)
+      EnergyShares(of: sample.update, at: EndFrames(of: sample.basis, k: 4)),
+      EnergyShares(of: written, at: EndFrames(of: sample.basis, k: 4))
     )
     let bound = 1e3 * condition * 0x1p-53
     #expect(abs(a.top.left! - b.top.left!) <= bound && abs(a.bottom.right! - b.bottom.right!) <= bound)
@@ -98,8 +98,8 @@ import Testing
   @Test func transpositionMirrors() throws {
     let (plain, turned) = (try Sample(seed: 8, size: 0.01), try Sample(seed: 8, size: 0.01, transposed: true))
     let (a, b) = (
-      EnergyShares(of: plain.update, at: EndFrames(of: plain.basis, k: 4), pulled: nil),
-      EnergyShares(of: turned.update, at: EndFrames(of: turned.basis, k: 4), pulled: nil)
+      EnergyShares(of: plain.update, at: EndFrames(of: plain.basis, k: 4)),
+      EnergyShares(of: turned.update, at: EndFrames(of: turned.basis, k: 4))
     )
     #expect(abs(a.top.left! - b.top.right!) < 1e-13 && abs(a.bottom.right! - b.bottom.left!) < 1e-11)
     #expect(abs(a.leftNull! - b.rightNull!) < 1e-13 && a.rightNull == nil && b.leftNull == nil)
@@ -144,7 +144,7 @@ import Testing
     let update = try DirectedUpdate(LowRankProduct(left: left, right: Matrix(svd.vTransposed!.view[0..<3, 0..<70])))
     let whole = try SpectralBasis(of: base, keeping: KeptVectors(directions: 4))
     let drift = try WeightDrift(
-      of: update, base: CompactMatrix(base), in: GeometryFrame(basis: whole, k: 4, isFull: true), pulled: nil)
+      of: update, base: CompactMatrix(base), in: GeometryFrame(basis: whole, k: 4, isFull: true))
     let found = try #require(drift.intruders)
     let cosines = product(Samples.rows(try Samples.exact(base + change).left, 0..<10), whole.left.transposed)
     let expected = (0..<10).count { j in (0..<70).allSatisfy { abs(cosines[j, $0]) < 0.5 } }

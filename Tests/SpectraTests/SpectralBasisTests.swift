@@ -86,7 +86,7 @@ import Testing
     #expect(error <= 1e-13 * basis.frobeniusNorm * Double(basis.order), "\(error)")
   }
 
-  /// What lies outside the range follows from the Gram factor as from all vectors.
+  /// What lies outside the range follows from the Gram factor, and from all vectors of the shorter side, as from all vectors.
   @Test(arguments: [(60, 40), (40, 60)]) func theNullSpaceIsToldWithoutAllVectors(rows: Int, columns: Int) throws {
     let matrix = try sample(Case(rows: rows, columns: columns, spectrum: "slow"))
     var random = SeededGenerator(seed: 5)
@@ -94,16 +94,45 @@ import Testing
       LowRankProduct(
         left: random.normalMatrix(rows: rows, columns: 3), right: random.normalMatrix(rows: 3, columns: columns)))
     let whole = try SpectralBasis(of: matrix, keeping: KeptVectors(directions: 2))
-    let ends = try SpectralBasis(of: matrix, leading: 4, trailing: 2, tellsNullSpace: true)
-    let weight = CompactMatrix(matrix)
-    let pulled = rows > columns ? weight.adjointImages(of: update.left) : weight.images(of: update.right)
-    let (a, b) = (
-      EnergyShares(of: update, at: EndFrames(of: whole, k: 2), pulled: nil),
-      EnergyShares(of: update, at: EndFrames(of: ends, k: 2), pulled: pulled)
-    )
+    let a = EnergyShares(of: update, at: EndFrames(of: whole, k: 2))
     #expect((a.leftNull != nil) == (rows > columns) && (a.rightNull != nil) == (columns > rows))
-    #expect(abs((a.leftNull ?? 0) - (b.leftNull ?? 0)) < 1e-10 && abs((a.rightNull ?? 0) - (b.rightNull ?? 0)) < 1e-10)
-    #expect(EnergyShares(of: update, at: EndFrames(of: ends, k: 2), pulled: nil).leftNull == nil)
+    for keepsSide in [false, true] {
+      let ends = try SpectralBasis(
+        of: matrix, leading: 4, trailing: 2, keepsSide: keepsSide, tellsNullSpace: !keepsSide)
+      #expect((ends.whole != nil) == keepsSide && (ends.gramFactor != nil) != keepsSide)
+      var pulled = PulledVectors()
+      pulled.add(update, to: rows > columns ? .right : .left, by: CompactMatrix(matrix), in: ends)
+      let b = EnergyShares(of: update, at: EndFrames(of: ends, k: 2), pulled: pulled)
+      #expect(abs((a.leftNull ?? 0) - (b.leftNull ?? 0)) < 1e-10)
+      #expect(abs((a.rightNull ?? 0) - (b.rightNull ?? 0)) < 1e-10)
+      #expect(EnergyShares(of: update, at: EndFrames(of: ends, k: 2)).leftNull == nil)
+    }
+  }
+
+  /// All vectors of the shorter side are orthonormal and diagonalise the Gram matrix; the ends are among them.
+  @Test(arguments: Case.all) func aWholeSideIsTheEigenbasisOfTheGramMatrix(test: Case) throws {
+    let matrix = try sample(test)
+    let order = basisOrder(test)
+    let basis = try SpectralBasis(
+      of: matrix, leading: min(2, order), trailing: min(2, max(0, order - 2)), keepsSide: true)
+    let whole = try #require(basis.whole)
+    #expect(whole.side == (test.rows >= test.columns ? .right : .left) && whole.vectors.rows == order)
+    let gram = product(whole.vectors.view, whole.vectors.transposed)
+    let images =
+      whole.side == .right
+      ? product(matrix.view, whole.vectors.transposed).transposedCopy() : product(whole.vectors, matrix)
+    let squares = product(images.view, images.transposed)
+    let largest = basis.values[0] * basis.values[0]
+    let allowed = max(basis.error.squared, 2 * basis.values[0] * basis.error.direct) + 64 * 0x1p-53 * largest
+    for i in 0..<order {
+      for j in 0..<order {
+        #expect(abs(gram[i, j] - (i == j ? 1 : 0)) < 1e-12)
+        let expected = i == j ? basis.values[i] * basis.values[i] : 0
+        #expect(abs(squares[i, j] - expected) <= allowed, "\(i), \(j): \(squares[i, j]), expected \(expected)")
+      }
+    }
+    #expect(basis.vectors(whole.side).elements.prefix(order) == whole.vectors.elements.prefix(order))
+    #expect(basis.transposed.whole?.side != whole.side && basis.transposed.whole?.vectors == whole.vectors)
   }
 
   @Test func theGapNearKIsTheLargestRelativeOne() throws {

@@ -13,15 +13,18 @@ import Testing
     /// ‖ΔW‖₂ relative to ‖W₀‖₂.
     let size: Double
     let isDense: Bool
+    /// The basis keeps all vectors of the shorter side.
+    var keepsSide = false
     var testDescription: String {
-      "\(rows) × \(columns) \(spectrum) rank \(terms) of \(size)\(isDense ? " dense" : "")"
+      "\(rows) × \(columns) \(spectrum) rank \(terms) of \(size)\(isDense ? " dense" : "")\(keepsSide ? " whole side" : "")"
     }
 
     static let all: [Case] = [(160, 130), (130, 200), (140, 140)].flatMap { rows, columns in
       ["slow", "falling", "graded"].flatMap { spectrum in
         [1e-8, 1e-5, 1e-3, 0.05].flatMap { size in
-          [false, true].map {
-            Case(rows: rows, columns: columns, spectrum: spectrum, terms: 5, size: size, isDense: $0)
+          [(false, false), (true, false), (false, true)].map {
+            Case(
+              rows: rows, columns: columns, spectrum: spectrum, terms: 5, size: size, isDense: $0.0, keepsSide: $0.1)
           }
         }
       }
@@ -49,11 +52,10 @@ import Testing
     let base = try Samples.matrix(test.rows, test.columns, values: values, &random)
     let change = try update(test, &random)
     let directed = try directed(test, change)
-    let basis = try SpectralBasis(of: base, leading: 12, trailing: 6)
+    let basis = try SpectralBasis(of: base, leading: 12, trailing: 6, keepsSide: test.keepsSide)
     let frame = GeometryFrame(basis: basis, k: 6, isFull: false)
     let weight = CompactMatrix(base)
-    let pulled = test.isDense ? nil : weight.adjointImages(of: directed.left)
-    let drift = try WeightDrift(of: directed, base: weight, in: frame, pulled: pulled)
+    let drift = try WeightDrift(of: directed, base: weight, in: frame)
     let (before, after) = (try Samples.exact(base), try Samples.exact(base + change))
     for k in [6, frame.gapRank].compactMap(\.self) {
       let rotation = try Rotation(from: frame.unmoved, to: drift.subspace, k: k)
@@ -103,6 +105,66 @@ import Testing
     for (value, truth) in zip(found.values, exact.values) { #expect(abs(value - truth) < 1e-12) }
   }
 
+  /// The path in the coordinates of a whole side is taken for updates small and large, and bounds its error; a basis read the other
+  /// way round gives the same.
+  @Test(arguments: [(300, 260), (260, 300), (280, 280)], [1e-4, 0.3]) func aWholeSideNeedsNoDecomposition(
+    shape: (Int, Int), size: Double
+  ) throws {
+    var random = SeededGenerator(seed: 13)
+    let values = Samples.spectrum("slow", min(shape.0, shape.1))
+    let base = try Samples.matrix(shape.0, shape.1, values: values, &random)
+    let change = try Samples.matrix(shape.0, shape.1, values: [size, size / 2, size / 10], &random)
+    let svd = try singularValueDecomposition(of: change)
+    var left = Matrix(svd.u!.view[0..<shape.0, 0..<3])
+    left.scaleColumns(by: Array(svd.values.prefix(3)))
+    let factors = LowRankProduct(left: left, right: Matrix(svd.vTransposed!.view[0..<3, 0..<shape.1]))
+    let basis = try SpectralBasis(of: base, leading: 20, trailing: 8, keepsSide: true)
+    let exact = try Samples.exact(base + change)
+    for isTransposed in [false, true] {
+      let update = try DirectedUpdate(
+        isTransposed
+          ? LowRankProduct(left: factors.right.transposedCopy(), right: factors.left.transposedCopy()) : factors)
+      let frame = GeometryFrame(basis: isTransposed ? basis.transposed : basis, k: 8, isFull: false)
+      let weight = CompactMatrix(isTransposed ? base.transposedCopy() : base)
+      let found = try WeightDrift(of: update, base: weight, in: frame).subspace
+      for side in Side.allCases {
+        let truth = (side == .left) != isTransposed ? exact.left : exact.right
+        let angle = try principalAngles(between: found.first(8, side), and: Samples.rows(truth, 0..<8)).last!
+        #expect(angle <= found.errors[8]! + 1e-11 && found.errors[8]! < 1e-2, "\(side): \(angle)")
+      }
+      for (value, truth) in zip(found.values, exact.values) { #expect(abs(value - truth) <= 1e-4 * size) }
+    }
+  }
+
+  /// At depth full, in coordinates of a whole side: all values of W₊, and its first vectors, as LAPACK finds them.
+  @Test(arguments: [(60, 45), (45, 60), (50, 50)], Samples.spectra) func theWholeSpectrumIsThatOfTheSum(
+    shape: (Int, Int), spectrum: String
+  ) throws {
+    var random = SeededGenerator(seed: 14)
+    let values = Samples.spectrum(spectrum, min(shape.0, shape.1))
+    let base = try Samples.matrix(shape.0, shape.1, values: values, &random)
+    let change = try Samples.matrix(shape.0, shape.1, values: [0.2, 0.05], &random)
+    let svd = try singularValueDecomposition(of: change)
+    var left = Matrix(svd.u!.view[0..<shape.0, 0..<2])
+    left.scaleColumns(by: Array(svd.values.prefix(2)))
+    let update = try DirectedUpdate(
+      LowRankProduct(left: left, right: Matrix(svd.vTransposed!.view[0..<2, 0..<shape.1])))
+    let basis = try SpectralBasis(of: base, leading: 12, trailing: 4, keepsSide: true)
+    let frame = GeometryFrame(basis: basis, k: 4, isFull: true)
+    let drift = try WeightDrift(of: update, base: CompactMatrix(base), in: frame)
+    let exact = try Samples.exact(base + change)
+    let floor = 64 * 0x1p-53 * exact.values[0] * Double(basis.order).squareRoot()
+    for (value, truth) in zip(try #require(drift.values), exact.values) {
+      #expect(abs(value - truth) <= 1e-5 * truth + floor, "\(value), expected \(truth)")
+    }
+    for side in Side.allCases {
+      let truth = Samples.rows(side == .left ? exact.left : exact.right, 0..<4)
+      let angle = try principalAngles(between: drift.subspace.first(4, side), and: truth).last!
+      let gap = exact.values[3] - exact.values[4]
+      #expect(angle <= drift.subspace.errors[4]! + 200 * 0x1p-53 * exact.values[0] / gap, "\(side): \(angle)")
+    }
+  }
+
   /// Equal singular values behind k leave nothing to rotate: no angle, rather than a made-up one.
   @Test func withoutAGapThereIsNoAngle() throws {
     var random = SeededGenerator(seed: 4)
@@ -113,10 +175,10 @@ import Testing
         right: random.normalMatrix(rows: 1, columns: 30)))
     let basis = try SpectralBasis(of: base, keeping: KeptVectors(directions: 3))
     let frame = GeometryFrame(basis: basis, k: 3, isFull: true)
-    let drift = try WeightDrift(of: update, base: CompactMatrix(base), in: frame, pulled: nil)
+    let drift = try WeightDrift(of: update, base: CompactMatrix(base), in: frame)
     let rotation = try Rotation(from: frame.unmoved, to: drift.subspace, k: 3)
     #expect(rotation.left.largest == nil && rotation.right.mean == nil)
-    #expect(EnergyShares(of: update, at: EndFrames(of: basis, k: 3), pulled: nil).top.left == nil)
+    #expect(EnergyShares(of: update, at: EndFrames(of: basis, k: 3)).top.left == nil)
   }
 
   /// Where k is half of the weight, the space is all of it.
@@ -132,8 +194,7 @@ import Testing
     let basis = try SpectralBasis(of: base, keeping: KeptVectors(directions: 64))
     let frame = GeometryFrame(basis: basis, k: 64, isFull: false)
     let weight = CompactMatrix(base)
-    let drift = try WeightDrift(
-      of: update, base: weight, in: frame, pulled: weight.adjointImages(of: update.left))
+    let drift = try WeightDrift(of: update, base: weight, in: frame)
     let exact = try Samples.exact(base + change)
     for side in Side.allCases {
       let truth = Samples.rows(side == .left ? exact.left : exact.right, 0..<64)
