@@ -15,7 +15,7 @@ struct AnalysisEnding {
   ///
   /// - Throws: code 65 where something could not be analysed; the rest has been written by then.
   func report() throws {
-    if let run = try AnalysedRun.runFolder(of: path) {
+    if let run = AnalysedRun.runFolder(ofAnalysis: path) {
       try AnalysedRun(analysis: outcome.analysis, records: AnalysedRun.records(at: run)).writeFindings(toRun: run)
     }
     show(AnalysisSummary(outcome.analysis))
@@ -29,7 +29,8 @@ struct AnalysisEnding {
     if !summary.findings.isEmpty { Console.print("\n" + summary.findings) }
     let kernels = outcome.analysis.origin.mixedKernels
     if !kernels.isEmpty {
-      Console.error("Note: computed by different kernels (\(kernels.joined(separator: "; "))), whose last digits differ")
+      Console.error(
+        "Note: computed by different kernels (\(kernels.joined(separator: "; "))), whose last digits differ")
     }
     Console.error("wrote \(path)")
   }

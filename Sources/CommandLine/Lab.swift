@@ -105,7 +105,8 @@ struct Lab: ParsableCommand {
     progress?.clear()
     if let shard = sharding.shard {
       let count = outcomes.count
-      return Console.print("shard \(shard): \(count) of \(grid.runs.count) runs \(count == 1 ? "is" : "are") done in \(out)")
+      return Console.print(
+        "shard \(shard): \(count) of \(grid.runs.count) runs \(count == 1 ? "is" : "are") done in \(out)")
     }
     let table = LaboratoryTable(outcomes)
     Console.print(table.text + "\n\n" + table.legend)

@@ -35,6 +35,7 @@ struct Merge: ParsableCommand {
     if out?.isEmpty == true { throw ValidationError("--out must name a file, found an empty text") }
     if outputs.contains("") { throw ValidationError("expected the output of shards, found an empty text") }
     if outputs.count > 1, out == nil { throw ValidationError("--out must say where shards of several outputs go") }
+    _ = try outputs.map { try Self.place($0) }
   }
 
   func run() throws {

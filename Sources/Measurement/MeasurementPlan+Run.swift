@@ -61,7 +61,8 @@ extension MeasurementPlan {
   ///
   /// - Throws: `FileError`, or `Interrupted`.
   func measure(
-    _ modules: [Module], _ options: MeasurementOptions, journal: PieceJournal, shouldStop: @escaping @Sendable () -> Bool,
+    _ modules: [Module], _ options: MeasurementOptions, journal: PieceJournal,
+    shouldStop: @escaping @Sendable () -> Bool,
     report: @escaping @Sendable (Progress) -> Void
   ) throws -> MeasurementResults {
     let total = modules.reduce(0) { $0 + $1.appearances.count }
@@ -147,12 +148,17 @@ extension MeasurementPlan {
         .integer(file.identity.modificationTime),
       ]
     }
-    var baseFiles: [String: JSONValue] = [:]
-    for module in modules {
-      for name in try BaseTensor(base, module.match).tensorNames {
-        let file = try base.file(holding: name).file
-        baseFiles[file.path] = described(file)
+    func describedBase() throws(FileError) -> JSONValue {
+      // Of a run's base the digest is known to be right, and the embedded one is a temporary file of each process.
+      if let id = run?.identity.baseID, !id.isEmpty { return .string(id) }
+      var files: [String: JSONValue] = [:]
+      for module in modules {
+        for name in try BaseTensor(base, module.match).tensorNames {
+          let file = try base.file(holding: name).file
+          files[file.path] = described(file)
+        }
       }
+      return .array(files.sorted { $0.key < $1.key }.map(\.value))
     }
     func described(_ adapter: AdapterFolder) throws(FileError) -> JSONValue {
       let configuration = try adapter.place.configurationFile.map { path throws(FileError) in
@@ -171,7 +177,7 @@ extension MeasurementPlan {
       "pieces": 4, "version": .string(programVersion), "depth": .string(depth.rawValue),
       "directions": directions.map(JSONValue.integer) ?? .null, "method_given": .bool(isMethodGiven),
       "initial": start, "checkpoints": .array(adapters),
-      "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),
+      "base": try describedBase(),
     ]
   }
 }

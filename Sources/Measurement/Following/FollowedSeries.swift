@@ -202,7 +202,8 @@ extension FollowedSeries {
       try mark(checkpoint, [AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)")])
       return true
     }
-    let results = try plan.measure(plan.modules, measurement, journal: journal, shouldStop: shouldStop, report: { _ in })
+    let results = try plan.measure(
+      plan.modules, measurement, journal: journal, shouldStop: shouldStop, report: { _ in })
     try mark(checkpoint, plan.remarks.filter { $0.step == checkpoint.step })
     try assemble(plan, measurement, results)
     drop { $0 != 0 && $0 != checkpoint.step }

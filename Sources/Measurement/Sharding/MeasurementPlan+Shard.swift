@@ -60,8 +60,8 @@ extension MeasurementPlan {
       "logs": .array(options.logs.map(JSONValue.string)),
     ]
     var members = named.object!
-    // The temporary folder of a run's copies is another one in every process.
-    if let run { members["source"] = .string(run.path) }
+    // A run's copies and the embedded base are in temporary folders, others in every process.
+    if let run { (members["source"], members["base"]) = (.string(run.path), .string(run.identity.base)) }
     members.merge(try identity().object!.map { ($0.key == "base" ? "base_files" : $0.key, $0.value) }) { $1 }
     return .object(members)
   }

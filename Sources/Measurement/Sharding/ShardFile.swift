@@ -149,7 +149,8 @@ extension AnalysisFrame {
     [
       "source": .string(origin.source), "base": .string(origin.base), "created_by": .string(origin.createdBy),
       "depth": .string(origin.depth), "coverage": .string(origin.coverage), "remarks": .array(remarks.map(\.json)),
-      "setup": .string(try SetupJSON.text(of: setup, path: path)), "records": records.json, "damaged": .integer(damaged),
+      "setup": .string(try SetupJSON.text(of: setup, path: path)), "records": records.json,
+      "damaged": .integer(damaged),
       "unmatched": .integer(unmatched),
     ]
   }

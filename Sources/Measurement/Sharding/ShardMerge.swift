@@ -63,7 +63,9 @@ package struct ShardMerge: Sendable {
         }
       }
     }
-    parts.sort { ($0.file.shard.count, $0.file.shard.index, $0.path) < ($1.file.shard.count, $1.file.shard.index, $1.path) }
+    parts.sort {
+      ($0.file.shard.count, $0.file.shard.index, $0.path) < ($1.file.shard.count, $1.file.shard.index, $1.path)
+    }
     return (parts, damages)
   }
 
@@ -144,7 +146,8 @@ extension ShardMerge {
       for (first, keys) in clashes.values {
         problems.append(
           FileError(
-            .badContent, path: part.path, "expected what no other shard has, or the same, found other content than in "
+            .badContent, path: part.path,
+            "expected what no other shard has, or the same, found other content than in "
               + "\(first.name): \(Self.text(keys))", remedy: "Remove the one that is not wanted"))
       }
     }
@@ -184,7 +187,8 @@ extension ShardMerge {
       FileError(
         .badContent, path: folders[0],
         "expected pieces that one kind of kernels has computed, found \(found.joined(separator: " and "))",
-        remedy: "Remove the shards of one kind and run them again on machines as those of the other, or with its OPENBLAS_CORETYPE; "
+        remedy:
+          "Remove the shards of one kind and run them again on machines as those of the other, or with its OPENBLAS_CORETYPE; "
           + "--allow-mixed-kernels joins them, and their last digits differ")
     ]
   }
