@@ -7,6 +7,7 @@ final class SlurmCluster {
   private let folder: TemporaryFolder
   private let environment: [String: String]
   private var daemons: [Child] = []
+  private var calls = 0
 
   private static let programs = ["/usr/sbin/munged", "/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch"]
   /// Whether it can be started here.
@@ -34,7 +35,7 @@ final class SlurmCluster {
     try #require(wait(10) { FileManager.default.fileExists(atPath: folder.path("munge.socket")) }, "\(log)")
     try start("slurmctld", ["-D", "-c", "-f", configuration])
     try start("slurmd", ["-D", "-f", configuration])
-    try #require(wait(60) { try tool("sinfo", ["-h", "-o", "%T"]).stdout.hasPrefix("idle") }, "\(log)")
+    try #require(wait(60) { try tool("sinfo", ["-h", "-o", "%T"]) == "idle" }, "\(log)")
   }
 
   deinit { stop() }
@@ -43,7 +44,7 @@ final class SlurmCluster {
   func stop() {
     guard !daemons.isEmpty else { return }
     _ = try? tool("scancel", ["--user=root"])
-    wait(20) { (try? tool("squeue", ["-h"]).stdout) == "" }
+    wait(20) { (try? tool("squeue", ["-h"])) == "" }
     for daemon in daemons.reversed() { daemon.end() }
     daemons = []
   }
@@ -95,31 +96,46 @@ final class SlurmCluster {
     return Int(in_port_t(bigEndian: address.sin_port))
   }
 
+  /// Has a shell start a daemon, and end it when it is itself asked to end or the tests are gone.
+  ///
+  /// `Process` knows of a child's end by a descriptor that the child inherits. Daemons close it when they start: it would wait for them then,
+  /// and learn of no other child's end.
   private func start(_ name: String, _ arguments: [String]) throws {
+    let guarding = """
+      trap 'kill $daemon' TERM; "$@" & daemon=$!
+      while kill -0 $daemon && kill -0 $PPID; do sleep 1 & wait $!; done 2> /dev/null
+      kill $daemon 2> /dev/null; wait $daemon
+      """
     daemons.append(
       try Child(
-        "/usr/sbin/" + name, arguments, output: folder.path(name + ".out"), environment: environment))
+        "/bin/sh", ["-c", guarding, "sh", "/usr/sbin/" + name] + arguments, output: folder.path(name + ".out"),
+        environment: environment))
   }
 
   /// What the daemons have said.
   var log: String { daemons.map(\.output).joined(separator: "\n") }
 
-  /// Runs one of Slurm's programs; none may take longer than a minute.
+  /// Runs one of Slurm's programs, and returns what it printed and said; none may take longer than a minute.
   @discardableResult
-  func tool(_ name: String, _ arguments: [String]) throws -> ProcessResult {
-    try run("/usr/bin/timeout", ["60", "/usr/bin/" + name] + arguments, environment: environment)
+  func tool(_ name: String, _ arguments: [String]) throws -> String {
+    calls += 1
+    let child = try Child(
+      "/usr/bin/" + name, arguments, output: folder.path("call-\(calls)"), environment: environment)
+    try #require(child.status(within: 60) != nil, "\(name) hangs: \(child.output)\(log)")
+    return child.output.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
   /// Submits a job, and returns its number.
   func submit(_ arguments: [String]) throws -> String {
-    let result = try tool("sbatch", ["--parsable"] + arguments)
-    try #require(result.status == 0, "\(result.stderr)\(log)")
-    return result.stdout.trimmingCharacters(in: .whitespacesAndNewlines)
+    let said = try tool("sbatch", ["--parsable"] + arguments)
+    try #require(Int(said) != nil, "\(said)\(log)")
+    return said
   }
 
   /// The states of a job's tasks; none where all have ended.
   func states(_ job: String) throws -> [String] {
-    try tool("squeue", ["-h", "-r", "-o", "%T", "-j", job]).stdout.split(separator: "\n").map(String.init)
+    let said = try tool("squeue", ["-h", "-r", "-o", "%T", "-t", "all", "-j", job]).split(separator: "\n")
+    return said.map(String.init).filter { !["COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL"].contains($0) }
   }
 
   /// Waits for the end of a job; whether it came within so many seconds.
