@@ -106,7 +106,7 @@ struct GridSession {
   /// The runs with what their folders hold; every base is loaded once.
   private func parts() throws -> [Part] {
     var bases: [String: LoadedBase] = [:]
-    for name in Set(grid.runs.map(\.configuration.base)) { bases[name] = try LoadedBase(name) }
+    for name in grid.runs.map(\.configuration.base) where bases[name] == nil { bases[name] = try LoadedBase(name) }
     // Which runs collapse, and end early, nobody knows yet.
     func cost(_ run: Grid.Run) -> Double {
       Double(run.configuration.steps * bases[run.configuration.base]!.model.parameters.count)
