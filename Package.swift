@@ -78,7 +78,7 @@ let package = Package(
       path: "Sources/CommandLine",
       resources: [
         .embedInCode("Integrations/spectroscope_callback.py"), .embedInCode("Integrations/verl.md"),
-        .embedInCode("Integrations/openrlhf.md"),
+        .embedInCode("Integrations/openrlhf.md"), .embedInCode("Integrations/analyze.sbatch"),
       ],
       swiftSettings: settings),
     .executableTarget(

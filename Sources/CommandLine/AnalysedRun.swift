@@ -24,7 +24,11 @@ struct AnalysedRun {
 
   /// The run itself, or the run whose own analysis file this is; nil for any other file.
   static func runFolder(of path: String) throws(FileError) -> String? {
-    if let folder = try RunLocation.folder(of: path) { return folder }
+    try RunLocation.folder(of: path) ?? runFolder(ofAnalysis: path)
+  }
+
+  /// The run whose own analysis file this is.
+  static func runFolder(ofAnalysis path: String) -> String? {
     let file = URL(fileURLWithPath: path)
     let folder = file.deletingLastPathComponent().path
     return file.lastPathComponent == RunLayout.analysis && RunFolder.isRun(at: folder) ? folder : nil

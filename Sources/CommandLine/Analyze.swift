@@ -22,6 +22,10 @@ struct Analyze: ParsableCommand {
       For other sources name --base and --out, for a packed run --out.
 
       An interrupted analysis goes on where it was when the same command is given again.
+
+      With --shard several processes, on one machine or many, each measure a part of the modules; `spectroscope merge` joins \
+      what they write beside --out to the file that one process would have written. What could not be analysed merge says, with \
+      its exit code: a shard that has done its part ends with 0.
       """)
 
   @Argument(
@@ -69,6 +73,7 @@ struct Analyze: ParsableCommand {
       "How many leading and trailing directions to look at (default: each module's rank).", valueName: "n"))
   var k: Int?
 
+  @OptionGroup var sharding: ShardArguments
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -107,14 +112,27 @@ struct Analyze: ParsableCommand {
     let progress = output.quiet ? nil : ProgressLine()
     Interruption.listen()
     defer { progress?.clear() }
+    if let shard = sharding.shard {
+      let outcome = try plan.run(shard, options, shouldStop: { Interruption.isWished }) { progress?.show($0) }
+      progress?.clear()
+      return show(outcome, of: shard, options.output)
+    }
     let outcome = try plan.run(options, shouldStop: { Interruption.isWished }) { progress?.show($0) }
     progress?.clear()
-    if RunFolder.isRun(at: source), options.output == source + "/" + RunLayout.analysis {
-      try AnalysedRun(analysis: outcome.analysis, records: AnalysedRun.records(at: source)).writeFindings(
-        toRun: source)
+    try AnalysisEnding(outcome: outcome, path: options.output, output: output).report()
+  }
+
+  private func show(_ outcome: MeasurementPlan.ShardOutcome, of shard: Shard, _ out: String) {
+    if output.json {
+      let json: JSONValue = [
+        "shard": .string(shard.description), "out": .string(outcome.path), "measured": .integer(outcome.measured),
+        "pieces": .integer(outcome.pieces),
+      ]
+      return Console.print(json.text(pretty: true))
     }
-    show(AnalysisSummary(outcome.analysis), options.output)
-    try reportLeftOut(damaged: outcome.damaged, unmatched: plan.unmatchedModuleCount, options.output)
+    if output.quiet { return }
+    Console.print("shard \(shard): \(outcome.measured) measured, \(outcome.pieces) in \(outcome.path)")
+    Console.error("When all shards have ended, `spectroscope merge \(out)` joins them.")
   }
 
   private func optionsOfSeries(base: String, out: String) throws(FileError) -> MeasurementOptions {
@@ -146,25 +164,6 @@ struct Analyze: ParsableCommand {
     let folder: String = if let base { base } else { try BaseLocation.folder(for: run.identity.base) }
     return try MeasurementOptions(
       run: run, base: folder, initial: initial, method: method, jobs: jobs, output: out)
-  }
-
-  /// Ends with code 65 where something could not be analysed; the rest has been written by then.
-  private func reportLeftOut(damaged: Int, unmatched: Int, _ out: String) throws {
-    let parts = [
-      damaged > 0 ? "\(damaged) damaged checkpoint\(damaged == 1 ? "" : "s") or tensor\(damaged == 1 ? "" : "s")" : nil,
-      unmatched > 0 ? "\(unmatched) module\(unmatched == 1 ? "" : "s") without a weight in the base" : nil,
-    ].compactMap { $0 }
-    guard !parts.isEmpty else { return }
-    Console.error("Error: left out: \(parts.joined(separator: ", ")) (see the findings); the rest is in \(out)")
-    throw ExitCode(FileError.Kind.badContent.exitCode)
-  }
-
-  private func show(_ summary: AnalysisSummary, _ out: String) {
-    if output.json { return Console.print(summary.json(output: out).text(pretty: true)) }
-    if output.quiet { return }
-    Console.print(summary.table)
-    if !summary.findings.isEmpty { Console.print("\n" + summary.findings) }
-    Console.error("wrote \(out)")
   }
 
   /// An analysis may take hours; that its file cannot be written is better said before it.

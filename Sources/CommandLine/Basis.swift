@@ -15,6 +15,8 @@ struct Basis: ParsableCommand {
 
       analyze makes what it needs by itself; this makes it ahead, or anew with --verify where a weight has changed. An \
       interruption loses only the weights in flight.
+
+      With --shard several processes each make a part of it in the same folder; the command without makes what is missing then.
       """)
 
   @Argument(help: ArgumentHelp("The base model's folder.", valueName: "base-dir"))
@@ -35,6 +37,7 @@ struct Basis: ParsableCommand {
   @Flag(help: "Compare the SHA-256 of every weight with the one its basis was made of.")
   var verify = false
 
+  @OptionGroup var sharding: ShardArguments
   @OptionGroup var output: OutputOptions
 
   enum Vectors: String, ExpressibleByArgument, CaseIterable {
@@ -50,7 +53,7 @@ struct Basis: ParsableCommand {
     let folder = BasisFolder(path: out ?? BasisLocation.cache(for: base), verifies: verify)
     let plan = try BasisPlan(
       base: base, folder: folder, keeping: KeptVectors(directions: k, keepsAll: vectors == .all),
-      jobs: jobs ?? Analyze.availableCores)
+      jobs: jobs ?? Analyze.availableCores, shard: sharding.shard)
     if !output.quiet { Console.error(plan.notice) }
     let progress = output.quiet ? nil : ProgressLine()
     Interruption.listen()

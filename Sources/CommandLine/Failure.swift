@@ -14,6 +14,9 @@ enum Failure {
     case let error as FileError:
       Console.error("Error: \(error)")
       Foundation.exit(error.kind.exitCode)
+    case let error as ShardMerge.Refusal:
+      for problem in error.problems { Console.error("Error: \(problem)") }
+      Foundation.exit(FileError.Kind.badContent.exitCode)
     case let error as MeasurementPlan.Interrupted:
       Console.error(
         "Interrupted: \(error.progress.done) of \(error.progress.total) pieces are done and kept in \(error.journal). "

@@ -13,6 +13,8 @@ struct GridSession {
   let grid: Grid
   let out: String
   let jobs: Int
+  /// Whose part of the runs it is; nil for all. The tables of the grid are then left to who looks at all of it.
+  var shard: Shard?
   /// What else is done with a run that has ended, before it counts as finished.
   var sequel: (any Sequel)?
   /// The gate of every run; nil for none.
@@ -47,6 +49,7 @@ struct GridSession {
 
   /// One run of the grid.
   private struct Part {
+    /// Its place among the parts of this session.
     let index: Int
     let run: Grid.Run
     let folder: String
@@ -77,6 +80,7 @@ struct GridSession {
   func run(report: @escaping @Sendable (Progress) -> Void) throws -> [RunOutcome] {
     let parts = try parts()
     let standing = Mutex(Standing(parts))
+    try makeFolder()
     try standing.withLock { try write($0.outcomes) }
     let missing = parts.filter { $0.state.outcome == nil || sequel?.isDone($0.folder) == false }
     try forEachConcurrently(missing, workers: jobs, shouldStop: { Interruption.isWished }) { part in
@@ -84,7 +88,7 @@ struct GridSession {
         report(
           standing.withLock { standing in
             standing.steps[part.index] = step
-            return progress(standing)
+            return progress(standing, of: parts)
           })
       }
       guard let outcome else { return }
@@ -93,7 +97,7 @@ struct GridSession {
         standing.outcomes[part.index] = outcome
         standing.steps[part.index] = part.run.configuration.steps
         try write(standing.outcomes)
-        report(progress(standing))
+        report(progress(standing, of: parts))
       }
     }
     return try finish(standing.withLock { $0.outcomes })
@@ -102,9 +106,14 @@ struct GridSession {
   /// The runs with what their folders hold; every base is loaded once.
   private func parts() throws -> [Part] {
     var bases: [String: LoadedBase] = [:]
-    return try grid.runs.enumerated().map { index, run in
-      let base = try bases[run.configuration.base] ?? LoadedBase(run.configuration.base)
-      bases[run.configuration.base] = base
+    for name in grid.runs.map(\.configuration.base) where bases[name] == nil { bases[name] = try LoadedBase(name) }
+    // Which runs collapse, and end early, nobody knows yet.
+    func cost(_ run: Grid.Run) -> Double {
+      Double(run.configuration.steps * bases[run.configuration.base]!.model.parameters.count)
+    }
+    let runs = shard?.part(of: grid.runs, cost: cost) ?? grid.runs
+    return try runs.enumerated().map { index, run in
+      let base = bases[run.configuration.base]!
       let folder = out + "/" + run.name
       // A file of questions is a part of what the run is.
       var opened = run.configuration
@@ -132,25 +141,29 @@ struct GridSession {
     return outcome
   }
 
-  private func progress(_ standing: Standing) -> Progress {
+  private func progress(_ standing: Standing, of parts: [Part]) -> Progress {
     Progress(
-      total: grid.runs.count,
+      total: parts.count,
       steps: MeasurementPlan.Progress(
         done: standing.steps.reduce(0, +), resumed: standing.kept,
-        total: grid.runs.reduce(0) { $0 + $1.configuration.steps }),
+        total: parts.reduce(0) { $0 + $1.run.configuration.steps }),
       outcomes: standing.outcomes.compactMap(\.self))
   }
 
   private var summary: String { out + "/summary.csv" }
   private var critical: String { out + "/critical.csv" }
 
-  private func write(_ outcomes: [RunOutcome?]) throws(FileError) {
+  private func makeFolder() throws(FileError) {
     do {
       try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {
       throw FileError(
         .cannotCreate, path: out, "the folder cannot be made", remedy: "Check the path and its permissions")
     }
+  }
+
+  private func write(_ outcomes: [RunOutcome?]) throws(FileError) {
+    if shard != nil { return }
     try PendingFile.write(LaboratoryTable(outcomes.compactMap(\.self)).summary, to: summary)
   }
 
@@ -162,7 +175,7 @@ struct GridSession {
         message: "\(finished.count) of \(outcomes.count) runs are done and kept in \(out). The same command goes on "
           + "from there")
     }
-    if gate == nil { try PendingFile.write(LaboratoryTable(finished).critical, to: critical) }
+    if gate == nil, shard == nil { try PendingFile.write(LaboratoryTable(finished).critical, to: critical) }
     return finished
   }
 }

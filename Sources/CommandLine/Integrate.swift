@@ -5,18 +5,22 @@ import Weights
 /// `spectroscope integrate`.
 struct Integrate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prints what plugs the gate into another trainer.",
+    abstract: "Prints what plugs the program into a trainer or a cluster.",
     discussion: """
       transformers: a Python file with a callback for the Hugging Face Trainer and TRL, which needs nothing but what they need. Save it beside the training script:
 
         spectroscope integrate transformers --out spectroscope_callback.py
 
       verl, openrlhf: the few lines that make their training loops obey the stop file of `spectroscope watch --stop-file`, and where they go.
+
+      slurm: a script for sbatch that analyses a run in the tasks of a job array and joins what they found. Edit its first lines:
+
+        spectroscope integrate slurm --out analyze.sbatch
       """)
 
-  /// Whose trainer.
-  enum Trainer: String, CaseIterable, ExpressibleByArgument {
-    case transformers, verl, openrlhf
+  /// What it is plugged into.
+  enum Host: String, CaseIterable, ExpressibleByArgument {
+    case transformers, verl, openrlhf, slurm
 
     var text: String {
       let bytes =
@@ -24,13 +28,14 @@ struct Integrate: ParsableCommand {
         case .transformers: PackageResources.spectroscope_callback_py
         case .verl: PackageResources.verl_md
         case .openrlhf: PackageResources.openrlhf_md
+        case .slurm: PackageResources.analyze_sbatch
         }
       return String(decoding: bytes, as: UTF8.self)
     }
   }
 
-  @Argument(help: "The trainer.")
-  var trainer: Trainer
+  @Argument(help: "The trainer or cluster.")
+  var host: Host
 
   @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "file"))
   var out: String?
@@ -43,8 +48,8 @@ struct Integrate: ParsableCommand {
   }
 
   func run() throws {
-    guard let out else { return Console.print(trainer.text.trimmingCharacters(in: .newlines)) }
-    try PendingFile.write(trainer.text, to: out)
+    guard let out else { return Console.print(host.text.trimmingCharacters(in: .newlines)) }
+    try PendingFile.write(host.text, to: out)
     if !quiet { Console.error("wrote \(out)") }
   }
 }

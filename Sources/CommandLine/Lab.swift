@@ -19,6 +19,9 @@ struct Lab: ParsableCommand {
 
       The same command goes on where it was interrupted: finished runs are kept, others go on, and a folder that holds \
       another run is refused. Results do not depend on --jobs.
+
+      With --shard several processes each make a part of the runs in the same folder, and no table; the command without makes \
+      what is missing then, and the tables.
       """)
 
   @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
@@ -45,6 +48,7 @@ struct Lab: ParsableCommand {
   @Flag(help: "Print no progress and no notes.")
   var quiet = false
 
+  @OptionGroup var sharding: ShardArguments
   @OptionGroup(title: "Grid") var axes: GridArguments
   @OptionGroup(title: "Method") var adapter: AdapterArguments
   @OptionGroup(title: "Task") var task: TaskArguments
@@ -96,9 +100,15 @@ struct Lab: ParsableCommand {
     let progress = quiet ? nil : ProgressLine()
     defer { progress?.clear() }
     Interruption.listen()
-    let session = GridSession(grid: grid, out: out, jobs: jobs ?? Analyze.availableCores)
-    let table = LaboratoryTable(try session.run { progress?.show($0.steps, $0.text, "steps", $0.labels) })
+    let session = GridSession(grid: grid, out: out, jobs: jobs ?? Analyze.availableCores, shard: sharding.shard)
+    let outcomes = try session.run { progress?.show($0.steps, $0.text, "steps", $0.labels) }
     progress?.clear()
+    if let shard = sharding.shard {
+      let count = outcomes.count
+      return Console.print(
+        "shard \(shard): \(count) of \(grid.runs.count) runs \(count == 1 ? "is" : "are") done in \(out)")
+    }
+    let table = LaboratoryTable(outcomes)
     Console.print(table.text + "\n\n" + table.legend)
     if !quiet { Console.error("wrote \(out)/summary.csv, \(out)/critical.csv and \(grid.runs.count) runs") }
   }

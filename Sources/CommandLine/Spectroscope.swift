@@ -32,7 +32,8 @@ struct Spectroscope: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      Demo.self, Plan.self, Train.self, Lab.self, Corpus.self, Pretrain.self, Analyze.self, Diagnose.self, Gate.self,
+      Demo.self, Plan.self, Train.self, Lab.self, Corpus.self, Pretrain.self, Analyze.self, Merge.self, Diagnose.self,
+      Gate.self,
       Watch.self, Integrate.self,
       Compare.self, WriteReport.self, Serve.self,
       Explain.self, Basis.self, Export.self, Inspect.self, Convert.self, Pack.self, Doctor.self, CopyAnalysis.self,

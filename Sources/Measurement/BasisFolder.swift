@@ -76,6 +76,8 @@ package struct BasisFolder: Sendable {
     }
   }
 
+  static let suffix = ".safetensors"
+
   /// A file name for a tensor: what is no plain character is written as %hex, as in URLs.
   static func name(of tensor: BaseTensor) -> String {
     var name = ([tensor.match.tensor] + tensor.match.stacked).joined(separator: "+")
@@ -87,10 +89,10 @@ package struct BasisFolder: Sendable {
         || [45, 46, 95].contains(byte)
       return isPlain ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16, uppercase: true)
     }.joined()
-    guard plain.utf8.count > 200 else { return plain + ".safetensors" }
+    guard plain.utf8.count > 200 else { return plain + suffix }
     var digest = SHA256()
     digest.update(Array(name.utf8))
-    return plain.prefix(120) + "-" + digest.hexadecimal.prefix(32) + ".safetensors"
+    return plain.prefix(120) + "-" + digest.hexadecimal.prefix(32) + suffix
   }
 }
 

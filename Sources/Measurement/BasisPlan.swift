@@ -13,8 +13,11 @@ package struct BasisPlan: Sendable {
   /// The matrices of the model but embeddings and output layers, by tensor name.
   package let tensors: [String]
 
+  /// - Parameter shard: whose part of them it is; nil for all.
   /// - Throws: `FileError` where the base cannot be opened or has no weight matrix.
-  package init(base path: String, folder: BasisFolder, keeping kept: KeptVectors, jobs: Int) throws(FileError) {
+  package init(
+    base path: String, folder: BasisFolder, keeping kept: KeptVectors, jobs: Int, shard: Shard? = nil
+  ) throws(FileError) {
     base = try BaseModel(path: path)
     (self.folder, self.kept, self.jobs) = (folder, kept, jobs)
     var tensors: [String] = []
@@ -24,11 +27,12 @@ package struct BasisPlan: Sendable {
     }
     var costs: [String: Int] = [:]
     for name in tensors { costs[name] = try Self.cost(of: base.shape(of: name)) }
-    self.tensors = tensors.sorted { costs[$0]! > costs[$1]! }
     guard !tensors.isEmpty else {
       throw FileError(
         .badContent, path: path, "expected weight matrices, found none", remedy: "Pass a base model's folder")
     }
+    tensors.sort { (-costs[$0]!, $0) < (-costs[$1]!, $1) }
+    self.tensors = shard?.part(of: tensors) { Double(costs[$0]!) } ?? tensors
   }
 
   /// What a decomposition takes, in the products of a Gram matrix.
@@ -74,6 +78,7 @@ package struct BasisPlan: Sendable {
   package func run(
     shouldStop: @escaping @Sendable () -> Bool, report: @escaping @Sendable (MeasurementPlan.Progress) -> Void
   ) throws -> Outcome {
+    PendingFile.removeAbandoned(in: folder.path) { $0.hasSuffix(BasisFolder.suffix) }
     let state = Mutex(Outcome())
     @Sendable func done(_ outcome: Outcome) -> MeasurementPlan.Progress {
       .init(

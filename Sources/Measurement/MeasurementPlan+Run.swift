@@ -1,9 +1,7 @@
 import Adapters
-import Diagnosis
 import LinearAlgebra
 import Logging
 import RunStore
-import Spectra
 import Weights
 
 /// The program's own name and version, as files and `--version` say it.
@@ -31,6 +29,8 @@ extension MeasurementPlan {
     package var analysis: Analysis
     /// Checkpoints and tensors that could not be used; the exit code is 65 where there are any.
     package var damaged: Int
+    /// Modules of the adapters without a weight in the base; likewise.
+    package var unmatched: Int
   }
 
   /// Thrown when `shouldStop` said so; the pieces so far are kept, and the same call goes on with them.
@@ -49,7 +49,7 @@ extension MeasurementPlan {
     report: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws -> Outcome {
     let journal = try PieceJournal(output: options.output, identity: try identity())
-    let results = try measure(options, journal: journal, shouldStop: shouldStop, report: report)
+    let results = try measure(modules, options, journal: journal, shouldStop: shouldStop, report: report)
     let outcome = try assemble(
       options, references: results, pieces: results.pieces, remarks: remarks, records: TrainerLog(options))
     try AnalysisFile.write(outcome.analysis, to: options.output)
@@ -57,19 +57,21 @@ extension MeasurementPlan {
     return outcome
   }
 
-  /// Measures what the journal does not have, and adds it there.
+  /// Measures what the journal does not have of these modules, and adds it there.
   ///
   /// - Throws: `FileError`, or `Interrupted`.
   func measure(
-    _ options: MeasurementOptions, journal: PieceJournal, shouldStop: @escaping @Sendable () -> Bool,
+    _ modules: [Module], _ options: MeasurementOptions, journal: PieceJournal,
+    shouldStop: @escaping @Sendable () -> Bool,
     report: @escaping @Sendable (Progress) -> Void
   ) throws -> MeasurementResults {
-    let results = MeasurementResults(resumed: journal.pieceCount, total: pieceCount, report: report)
+    let total = modules.reduce(0) { $0 + $1.appearances.count }
+    let results = MeasurementResults(resumed: journal.pieceCount, total: total, report: report)
     let norms = KeptNorms(options.basis)
     try forEachConcurrently(modules, workers: options.jobs, shouldStop: shouldStop) { module in
       try measure(module, options.basis, norms, journal: journal, results: results, shouldStop: shouldStop)
     }
-    guard results.pieces.count == pieceCount else {
+    guard results.pieces.count == total else {
       throw Interrupted(progress: results.progress, journal: journal.path)
     }
     return results
@@ -135,38 +137,30 @@ extension MeasurementPlan {
     _ options: MeasurementOptions, references: MeasurementResults, pieces: [MeasurementPiece],
     remarks: [AdapterRemark], records log: TrainerLog
   ) throws(FileError) -> Outcome {
-    let rows = pieces.sorted { ($0.step, $0.module) < ($1.step, $1.module) }.flatMap(\.rows)
-    let origin = AnalysisOrigin(
-      source: run?.path ?? options.source, base: run?.identity.base ?? options.base,
-      createdBy: "spectroscope \(programVersion)", depth: depth.rawValue, coverage: coverage)
-    let noticed = remarks + log.remarks + remarksOnSilencedFactors() + pieces.flatMap(\.remarks)
-    var analysis = Analysis(
-      origin: origin, rows: rows,
-      noticed: Finding.findings(from: noticed),
-      setup: setup(records: log.records), baseNorms: references.norms, baseValues: references.values,
-      training: log.records.isEmpty ? nil : log.records.withoutModules)
-    analysis.findings = analysis.verdict(records: log.records).findings
-    return Outcome(
-      analysis: analysis,
-      damaged: damagedCheckpointCount + pieces.count(where: \.isDamaged))
+    AnalysisFrame(self, options, remarks: remarks, log: log).outcome(pieces: pieces, references: references.references)
   }
 }
 
 extension MeasurementPlan {
   /// Everything the pieces depend on: files by path, size and time, and options. Two plans with one identity give one result.
-  private func identity() throws(FileError) -> JSONValue {
+  func identity() throws(FileError) -> JSONValue {
     func described(_ file: PositionedFile) -> JSONValue {
       [
         .string(run?.named(file.path) ?? file.path), .integer(file.identity.size),
         .integer(file.identity.modificationTime),
       ]
     }
-    var baseFiles: [String: JSONValue] = [:]
-    for module in modules {
-      for name in try BaseTensor(base, module.match).tensorNames {
-        let file = try base.file(holding: name).file
-        baseFiles[file.path] = described(file)
+    func describedBase() throws(FileError) -> JSONValue {
+      // Of a run's base the digest is known to be right, and the embedded one is a temporary file of each process.
+      if let id = run?.identity.baseID, !id.isEmpty { return .string(id) }
+      var files: [String: JSONValue] = [:]
+      for module in modules {
+        for name in try BaseTensor(base, module.match).tensorNames {
+          let file = try base.file(holding: name).file
+          files[file.path] = described(file)
+        }
       }
+      return .array(files.sorted { $0.key < $1.key }.map(\.value))
     }
     func described(_ adapter: AdapterFolder) throws(FileError) -> JSONValue {
       let configuration = try adapter.place.configurationFile.map { path throws(FileError) in
@@ -182,10 +176,10 @@ extension MeasurementPlan {
     }
     let start: JSONValue = if let initial { try described(initial) } else { .null }
     return [
-      "pieces": 3, "version": .string(programVersion), "depth": .string(depth.rawValue),
+      "pieces": 4, "version": .string(programVersion), "depth": .string(depth.rawValue),
       "directions": directions.map(JSONValue.integer) ?? .null, "method_given": .bool(isMethodGiven),
       "initial": start, "checkpoints": .array(adapters),
-      "base": .array(baseFiles.sorted { $0.key < $1.key }.map(\.value)),
+      "base": try describedBase(),
     ]
   }
 }

@@ -4,8 +4,7 @@ import Synchronization
 /// What the workers have found so far, in the order they found it, and how far they are.
 final class MeasurementResults: Sendable {
   private struct State {
-    var norms: [String: Double] = [:]
-    var values: [String: [Double]] = [:]
+    var references: [String: MeasuredReference] = [:]
     var pieces: [MeasurementPiece] = []
     var progress: MeasurementPlan.Progress
   }
@@ -20,18 +19,14 @@ final class MeasurementResults: Sendable {
     report(progress)
   }
 
-  /// ‖W₀‖_F by module.
-  var norms: [String: Double] { state.withLock { $0.norms } }
-  /// The singular values of W₀ by module, where they are known.
-  var values: [String: [Double]] { state.withLock { $0.values } }
+  /// By module.
+  var references: [String: MeasuredReference] { state.withLock { $0.references } }
   var pieces: [MeasurementPiece] { state.withLock { $0.pieces } }
   var progress: MeasurementPlan.Progress { state.withLock { $0.progress } }
 
   func add(_ reference: ModuleReference, of module: String) {
-    state.withLock { state in
-      state.norms[module] = reference.norm
-      if let geometry = reference.geometry { state.values[module] = geometry.basis.values }
-    }
+    let measured = MeasuredReference(norm: reference.norm, values: reference.geometry?.basis.values ?? [])
+    state.withLock { $0.references[module] = measured }
   }
 
   /// Adds a piece that an earlier start had measured; it counts as done already.

@@ -37,7 +37,7 @@ final class PieceJournal: Sendable {
   ///
   /// - Parameter end: what is of this step and later ones is left out.
   init(output: String, identity: JSONValue, before end: Int = .max) throws(FileError) {
-    path = output + ".pieces"
+    path = Self.path(of: output)
     let header = identity.text()
     let kept = Self.lines(of: path, belongingTo: header).filter { Self.step(of: $0).map { $0 < end } ?? true }
     // Written anew, so that a torn last line cannot run into the first new one.
@@ -58,6 +58,13 @@ final class PieceJournal: Sendable {
       }
     }
     self.content = Mutex(content)
+  }
+
+  static func path(of output: String) -> String { output + ".pieces" }
+
+  /// The pieces that the journal of `output` has by now, where it belongs to `identity`; changes nothing, whoever may be writing.
+  static func keys(of output: String, identity: JSONValue) -> Set<PieceKey> {
+    Set(lines(of: path(of: output), belongingTo: identity.text()).compactMap { MeasurementPiece(json: $0)?.key })
   }
 
   private static func lines(of path: String, belongingTo header: String) -> [JSONValue] {

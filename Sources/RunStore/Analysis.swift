@@ -13,6 +13,8 @@ package struct AnalysisOrigin: Equatable, Sendable {
   package var depth: String
   /// Which part of the source the numbers cover.
   package var coverage: String
+  /// The kinds of kernels that computed it, where there are several: their last digits differ.
+  package var mixedKernels: [String] = []
 
   package init(
     source: String = "", base: String = "", createdBy: String = "", depth: String = "", coverage: String = ""

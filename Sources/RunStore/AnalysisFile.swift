@@ -4,7 +4,8 @@ import Weights
 
 /// The HDF5 file of an analysis, format version 1, which h5py, xarray and h5web open without anything of ours.
 ///
-///     /                              format, format_version, created_by, source, base, depth, coverage, default
+///     /                              format, format_version, created_by, source, base, depth, coverage, default;
+///                                    mixed_kernels where pieces were computed by several kinds of kernels
 ///     /analysis/step [T]             int64, ascending; step, module and index are dimension scales,
 ///     /analysis/module [M]           hard-linked into each group below; text, in natural order
 ///     /analysis/index [R]            int64, 0 ..< R

@@ -28,6 +28,7 @@ struct AnalysisReader {
     for (name, field) in AnalysisOrigin.attributes {
       analysis.origin[keyPath: field] = try group.text(name) ?? ""
     }
+    analysis.origin.mixedKernels = try group.texts(AnalysisOrigin.mixedKernels) ?? []
   }
 
   private mutating func readTraining(in group: borrowing HDF5Group) throws(FileError) {

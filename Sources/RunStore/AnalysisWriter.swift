@@ -70,6 +70,9 @@ struct AnalysisWriter {
     for (name, field) in AnalysisOrigin.attributes {
       try group.setAttribute(name, analysis.origin[keyPath: field])
     }
+    if !analysis.origin.mixedKernels.isEmpty {
+      try group.setAttribute(AnalysisOrigin.mixedKernels, analysis.origin.mixedKernels)
+    }
   }
 
   private func writeScales(in group: borrowing HDF5Group) throws(FileError) -> Scales {
@@ -198,6 +201,9 @@ extension AnalysisOrigin {
       ("coverage", \.coverage),
     ]
   }
+
+  /// The attribute that is there only where there are several.
+  static let mixedKernels = "mixed_kernels"
 }
 
 extension Delta {

@@ -3,9 +3,9 @@ import Foundation
 import Weights
 
 /// How a run was set up, as JSON with sorted keys; what is not known has none.
-enum SetupJSON {
+package enum SetupJSON {
   /// One line of JSON; `path` is the file it is for, in messages.
-  static func text(of setup: RunSetup, path: String) throws(FileError) -> String {
+  package static func text(of setup: RunSetup, path: String) throws(FileError) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -19,11 +19,16 @@ enum SetupJSON {
   static func setup(in dataset: borrowing HDF5Dataset) throws(FileError) -> RunSetup {
     let texts = try dataset.readTexts()
     guard texts.count == 1 else { throw dataset.location.error("expected one text, found \(texts.count)") }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let setup = try? decoder.decode(RunSetup.self, from: Data(texts[0].utf8)) else {
+    guard let setup = setup(in: texts[0]) else {
       throw dataset.location.error("expected a JSON object that says how the run was set up, found other text")
     }
     return setup
+  }
+
+  /// Nil for a text that says no such thing.
+  package static func setup(in text: String) -> RunSetup? {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try? decoder.decode(RunSetup.self, from: Data(text.utf8))
   }
 }

@@ -13,7 +13,7 @@ package struct PendingFile: ~Copyable {
   package init(for destination: String) {
     let url = URL(fileURLWithPath: destination)
     let unique = String(UInt64.random(in: .min ... .max), radix: 16)
-    let name = ".\(url.lastPathComponent.prefix(100)).\(getpid())-\(unique).tmp"
+    let name = ".\(url.lastPathComponent.prefix(100)).\(Self.host)-\(getpid())-\(unique).tmp"
     path = url.deletingLastPathComponent().appendingPathComponent(name).path
     self.destination = destination
   }
@@ -21,6 +21,15 @@ package struct PendingFile: ~Copyable {
   deinit {
     if !isCommitted { unlink(path) }
   }
+
+  /// This machine's name without its domain, as a part of temporary names: several machines may write to one folder.
+  private static let host: String = {
+    // `ProcessInfo` would ask the network.
+    var system = utsname()
+    uname(&system)
+    let name = withUnsafeBytes(of: system.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return String(name.prefix { $0 != "." }.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.prefix(40))
+  }()
 
   /// Brings the content to the disk, then gives the file its name, then brings the name to the disk; throws
   /// `.cannotWrite`. The file must be closed by whoever wrote it.
@@ -77,11 +86,40 @@ extension PendingFile {
   /// Nobody else may be writing these: a file under way looks the same.
   package static func removeLeftovers(in folder: String, of mine: (_ name: String) -> Bool) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-      // The dot, the destination's name, and `.<process>-<number>.tmp`.
-      let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-      guard parts.count >= 4, parts.first == "", parts.last == "tmp" else { continue }
-      if mine(parts[1..<parts.count - 2].joined(separator: ".")) { unlink(folder + "/" + name) }
+      if let (destination, _) = parts(of: name), mine(destination) { unlink(folder + "/" + name) }
     }
+  }
+
+  /// The same beside others who write there now: removes only what nobody can be writing any more.
+  ///
+  /// That is what processes of this machine have left that are gone, and of other machines what has not changed for an hour.
+  package static func removeAbandoned(in folder: String, of mine: (_ name: String) -> Bool) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      guard let (destination, writer) = parts(of: name), mine(destination) else { continue }
+      let path = folder + "/" + name
+      if isGone(writer) || isOld(path) { unlink(path) }
+    }
+  }
+
+  /// The parts of a temporary name: the dot, the destination's name, `.<host>-<process>-<number>`, and `.tmp`.
+  private static func parts(of name: String) -> (destination: String, writer: Substring)? {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count >= 4, parts.first == "", parts.last == "tmp" else { return nil }
+    return (parts[1..<parts.count - 2].joined(separator: "."), parts[parts.count - 2])
+  }
+
+  /// Whether the writer was a process of this machine that has ended.
+  private static func isGone(_ writer: Substring) -> Bool {
+    let parts = writer.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count >= 3, parts.dropLast(2).joined(separator: "-") == host,
+      let process = pid_t(parts[parts.count - 2])
+    else { return false }
+    return kill(process, 0) != 0 && errno == ESRCH
+  }
+
+  private static func isOld(_ path: String) -> Bool {
+    let changed = (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+    return changed.map { $0 < Date(timeIntervalSinceNow: -3600) } ?? false
   }
 
   /// Writes a file whole.

@@ -21,7 +21,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "demo", "plan", "train", "lab", "corpus", "pretrain", "analyze", "diagnose", "gate", "compare", "explain",
+    "", "demo", "plan", "train", "lab", "corpus", "pretrain", "analyze", "merge", "diagnose", "gate", "compare",
+    "explain",
     "basis",
     "export",
     "inspect", "convert", "pack",
@@ -150,6 +151,19 @@ import Testing
           Error: Missing expected argument '<file> ...'
           Help:  <file>  Analysis files, or run folders or packed runs that hold one; two or more.
           """, usage: HelpText.compareUsage),
+      Misuse(
+        arguments: ["merge"],
+        message: """
+          Error: Missing expected argument '<output> ...'
+          Help:  <output>  What --out of the shards named, or a run folder, or a folder of shards; several where the machines had none in \
+          common.
+          """, usage: HelpText.mergeUsage),
+      Misuse(
+        arguments: ["merge", "one.h5", "two.h5"], message: "Error: --out must say where shards of several outputs go",
+        usage: HelpText.mergeUsage),
+      Misuse(
+        arguments: ["merge", "one.h5", "--out", ""], message: "Error: --out must name a file, found an empty text",
+        usage: HelpText.mergeUsage),
       Misuse(
         arguments: ["inspect"],
         message: """

@@ -1,13 +1,13 @@
 /// The help texts as they are printed where the terminal's width is unknown (80 columns).
 enum HelpText {
   static let rootUsage = "spectroscope <subcommand>"
-  static let analyzeUsage =
-    "spectroscope analyze <source> [--base <dir>] [--out <file>] [--initial <dir>] [--log <path> ...] "
-    + "[--method <method>] [--jobs <n>] [--depth <depth>] [--basis <dir>] [--k <n>] [--json] [--quiet]"
+  static let analyzeUsage = "spectroscope analyze [<options>] <source>"
+  static let mergeUsage =
+    "spectroscope merge <output> ... [--out <file>] [--allow-mixed-kernels] [--json] [--quiet]"
   static let diagnoseUsage = "spectroscope diagnose <file> [--json] [--quiet]"
   static let basisUsage =
     "spectroscope basis <base-dir> [--out <dir>] [--k <n>] [--vectors <vectors>] [--jobs <n>] [--verify] "
-    + "[--json] [--quiet]"
+    + "[--shard <i/n>] [--json] [--quiet]"
   static let compareUsage = "spectroscope compare <file> ... [--points <n>] [--json] [--quiet]"
   static let reportUsage = "spectroscope report <file> ... [--out <file>] [--quiet]"
   static let serveUsage =
@@ -53,7 +53,7 @@ enum HelpText {
     ("demo", TrainingHelpText.demo), ("plan", TrainingHelpText.plan), ("train", TrainingHelpText.train),
     ("lab", TrainingHelpText.lab),
     ("pretrain", TrainingHelpText.pretrain),
-    ("analyze", analyze), ("diagnose", diagnose), ("gate", gate), ("watch", WatchHelpText.watch),
+    ("analyze", analyze), ("merge", merge), ("diagnose", diagnose), ("gate", gate), ("watch", WatchHelpText.watch),
     ("integrate", WatchHelpText.integrate), ("compare", compare), ("report", report), ("serve", serve),
     ("explain", explain),
     ("basis", basis),
@@ -104,12 +104,14 @@ enum HelpText {
       pretrain                Makes a small base model by supervised learning.
       analyze                 Computes the spectrum of every module's update at
                               every checkpoint.
+      merge                   Joins the shards of an analysis to one file.
       diagnose                Says in words whether a run is sick, since when, why,
                               and what to do.
       gate                    Says by its exit code whether a run is healthy.
       watch                   Follows the folder in which a trainer writes its
                               checkpoints, and alerts.
-      integrate               Prints what plugs the gate into another trainer.
+      integrate               Prints what plugs the program into a trainer or a
+                              cluster.
       compare                 Sets runs side by side, at equal steps and at equal
                               size of the update.
       report                  Writes one HTML file that shows a run, or several
@@ -172,6 +174,11 @@ enum HelpText {
     An interrupted analysis goes on where it was when the same command is given
     again.
 
+    With --shard several processes, on one machine or many, each measure a part of
+    the modules; `spectroscope merge` joins what they write beside --out to the
+    file that one process would have written. What could not be analysed merge
+    says, with its exit code: a shard that has done its part ends with 0.
+
     USAGE: \(analyzeUsage)
 
     ARGUMENTS:
@@ -205,6 +212,43 @@ enum HelpText {
                               a cache folder).
       --k <n>                 How many leading and trailing directions to look at
                               (default: each module's rank).
+      --shard <i/n>           Do the i-th of n parts, counted from 0; several
+                              processes and machines may each do one at the same
+                              time. auto takes i and n from Slurm's job array or
+                              tasks. Without it everything is done, also inside a
+                              job array.
+      --json                  Print one JSON object instead of text.
+      --quiet                 Print no progress and no notes; errors and --json
+                              output remain.
+      --version               Show the version.
+      -h, --help              Show help information.
+    """
+
+  static let merge = """
+    OVERVIEW: Joins the shards of an analysis to one file.
+
+    `spectroscope analyze --shard i/n` writes its part to a file of its own in the
+    folder <out>.shards. This makes of all of them the file <out> that one process
+    would have written, and leaves them as they are. It names what is missing or
+    damaged, and refuses shards of different n, inputs, options, versions or
+    kernels; then the exit code is 65 and nothing is written.
+
+    basis and lab need no joining: what their shards make lies in the folder where
+    others look for it. The same command without --shard keeps all of it, makes
+    what is missing, and writes the tables of lab.
+
+    USAGE: \(mergeUsage)
+
+    ARGUMENTS:
+      <output>                What --out of the shards named, or a run folder, or a
+                              folder of shards; several where the machines had none
+                              in common.
+
+    OPTIONS:
+      --out <file>            The analysis file to write (default: the output of
+                              the shards).
+      --allow-mixed-kernels   Join pieces whose last digits differ, since other
+                              kernels computed them; the file records which.
       --json                  Print one JSON object instead of text.
       --quiet                 Print no progress and no notes; errors and --json
                               output remain.
@@ -225,6 +269,9 @@ enum HelpText {
     --verify where a weight has changed. An interruption loses only the weights in
     flight.
 
+    With --shard several processes each make a part of it in the same folder; the
+    command without makes what is missing then.
+
     USAGE: \(basisUsage)
 
     ARGUMENTS:
@@ -240,6 +287,11 @@ enum HelpText {
                               number of cores).
       --verify                Compare the SHA-256 of every weight with the one its
                               basis was made of.
+      --shard <i/n>           Do the i-th of n parts, counted from 0; several
+                              processes and machines may each do one at the same
+                              time. auto takes i and n from Slurm's job array or
+                              tasks. Without it everything is done, also inside a
+                              job array.
       --json                  Print one JSON object instead of text.
       --quiet                 Print no progress and no notes; errors and --json
                               output remain.

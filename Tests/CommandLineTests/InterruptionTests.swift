@@ -129,14 +129,13 @@ import Weights
   }
 }
 
-/// A process begins with the signal mask of the thread that starts it, and the threads that run tests block signals.
+/// A process begins with the signal mask of the thread that starts it, and the threads that run tests block signals: a program that waits for
+/// one, as `timeout` does for the end of its child, would wait for ever.
 func runAcceptingSignals(_ process: Process) throws {
-  var signals = sigset_t()
+  var none = sigset_t()
   var earlier = sigset_t()
-  sigemptyset(&signals)
-  sigaddset(&signals, SIGINT)
-  sigaddset(&signals, SIGTERM)
-  pthread_sigmask(SIG_UNBLOCK, &signals, &earlier)
+  sigemptyset(&none)
+  pthread_sigmask(SIG_SETMASK, &none, &earlier)
   defer { pthread_sigmask(SIG_SETMASK, &earlier, nil) }
   try process.run()
 }

@@ -19,7 +19,7 @@ enum Program {
 
   /// The environment of the tests without what would change the program's output, and with a cache of its own.
   static let environment = ProcessInfo.processInfo.environment.filter {
-    !["COLUMNS", "NO_COLOR", "SLURM_CPUS_PER_TASK"].contains($0.key)
+    !["COLUMNS", "NO_COLOR"].contains($0.key) && !$0.key.hasPrefix("SLURM_")
   }.merging(["SPECTROSCOPE_CACHE": cache.path]) { $1 }
 
   /// Removed when the process ends, as nothing else would.

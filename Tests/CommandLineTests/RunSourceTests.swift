@@ -48,7 +48,7 @@ import Weights
     #expect(inspected.stdout.contains("  source      \(path)\n  base        \(reference.base)\n"))
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: path).sorted() == [
-        "analysis.h5", "checkpoints", "run.h5", "training.h5", "training.jsonl",
+        "analysis.h5", "checkpoints", "findings.json", "run.h5", "training.h5", "training.jsonl",
       ])
   }
 

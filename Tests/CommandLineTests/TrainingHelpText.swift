@@ -238,6 +238,9 @@ enum TrainingHelpText {
     others go on, and a folder that holds another run is refused. Results do not
     depend on --jobs.
 
+    With --shard several processes each make a part of the runs in the same folder,
+    and no table; the command without makes what is missing then, and the tables.
+
     USAGE: \(labUsage)
 
     GRID:
@@ -269,6 +272,11 @@ enum TrainingHelpText {
       --no-telemetry          Leave out of the records what takes time and the
                               labels do not need: KL divergence and velocities.
       --quiet                 Print no progress and no notes.
+      --shard <i/n>           Do the i-th of n parts, counted from 0; several
+                              processes and machines may each do one at the same
+                              time. auto takes i and n from Slurm's job array or
+                              tasks. Without it everything is done, also inside a
+                              job array.
       --version               Show the version.
       -h, --help              Show help information.
     """

@@ -66,7 +66,7 @@ enum WatchHelpText {
     """
 
   static let integrate = """
-    OVERVIEW: Prints what plugs the gate into another trainer.
+    OVERVIEW: Prints what plugs the program into a trainer or a cluster.
 
     transformers: a Python file with a callback for the Hugging Face Trainer and
     TRL, which needs nothing but what they need. Save it beside the training
@@ -77,10 +77,16 @@ enum WatchHelpText {
     verl, openrlhf: the few lines that make their training loops obey the stop file
     of `spectroscope watch --stop-file`, and where they go.
 
-    USAGE: spectroscope integrate <trainer> [--out <file>] [--quiet]
+    slurm: a script for sbatch that analyses a run in the tasks of a job array and
+    joins what they found. Edit its first lines:
+
+      spectroscope integrate slurm --out analyze.sbatch
+
+    USAGE: spectroscope integrate <host> [--out <file>] [--quiet]
 
     ARGUMENTS:
-      <trainer>               The trainer. (values: transformers, verl, openrlhf)
+      <host>                  The trainer or cluster. (values: transformers, verl,
+                              openrlhf, slurm)
 
     OPTIONS:
       --out <file>            Write to this file instead of standard output.

@@ -181,7 +181,7 @@ import Weights
 @Suite struct IntegrateTests {
   @Test(arguments: [
     ("transformers", "class SpectroscopeCallback(TrainerCallback):"), ("verl", "--stop-file"),
-    ("openrlhf", "--stop-file"),
+    ("openrlhf", "--stop-file"), ("slurm", "#SBATCH --requeue"),
   ])
   func itPrintsWhatPlugsItIn(trainer: String, line: String) throws {
     let folder = try TemporaryFolder()
@@ -190,6 +190,25 @@ import Weights
     let written = try spectroscope("integrate", trainer, "--out", folder.path("file"))
     #expect(written.stderr == "wrote \(folder.path("file"))\n" && written.stdout == "")
     #expect(try String(contentsOfFile: folder.path("file"), encoding: .utf8) == printed.stdout)
+  }
+
+  /// Whoever reads the script's first lines finds everything that is to be edited.
+  @Test func theScriptForSlurmIsBash() throws {
+    let folder = try TemporaryFolder()
+    let script = folder.path("analyze.sbatch")
+    try #require(try spectroscope("integrate", "slurm", "--out", script).status == 0)
+    let syntax = try run("/bin/bash", ["-n", script])
+    #expect(syntax.status == 0 && syntax.stderr == "")
+    let text = try String(contentsOfFile: script, encoding: .utf8)
+    for line in [
+      "#SBATCH --array=0-7", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=8G", "shards=${SHARDS:-8}", "run=", "base=",
+      "out=", "--dependency=afterok:$job", "OPENBLAS_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}",
+    ] { #expect(text.contains(line)) }
+    // Outside an array, or beyond the number of shards, nothing is done.
+    for task in [[:], ["SLURM_ARRAY_TASK_ID": "8"]] {
+      let result = try run("/bin/bash", [script], environment: Program.environment.merging(task) { $1 })
+      #expect(result.status == 64 && result.stderr.contains("expected a task of a job array 0-7"))
+    }
   }
 
   @Test func anotherTrainerIsRefused() throws {

@@ -23,6 +23,20 @@ import Weights
     }
   }
 
+  /// Everything of a record comes back, also what a line of the file cannot say.
+  @Test func recordsGoThroughJSON() throws {
+    let found = try records(
+      """
+      {"step": 2, "b": 0.1, "a/c": null, "m": {"x.10": 1e-300, "x.2": NaN}}
+      {"step": 10, "d": 3.5, "b": Infinity, "m": {}}
+
+      """)
+    let text = found.json.text()
+    let back = try #require(TrainingRecords(json: JSONValue(parsing: Array(text.utf8))))
+    #expect(back == found && back.records.last?.nonFinite == ["b"])
+    #expect(TrainingRecords(json: ["no", "records"]) == nil && TrainingRecords(json: .null) == nil)
+  }
+
   @Test func columnsComeInTheOrderOfTheirFirstOccurrence() throws {
     let found = try records(
       """

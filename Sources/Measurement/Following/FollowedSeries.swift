@@ -202,7 +202,8 @@ extension FollowedSeries {
       try mark(checkpoint, [AdapterRemark(.damagedCheckpoint, step: checkpoint.step, "\(error)")])
       return true
     }
-    let results = try plan.measure(measurement, journal: journal, shouldStop: shouldStop, report: { _ in })
+    let results = try plan.measure(
+      plan.modules, measurement, journal: journal, shouldStop: shouldStop, report: { _ in })
     try mark(checkpoint, plan.remarks.filter { $0.step == checkpoint.step })
     try assemble(plan, measurement, results)
     drop { $0 != 0 && $0 != checkpoint.step }
@@ -232,7 +233,8 @@ extension FollowedSeries {
   /// Makes the analysis of what the journal has. Where the last checkpoint is no longer there to go by, there is none until the next one.
   private func assembleAnew(shouldStop: @escaping @Sendable () -> Bool) throws {
     if !journal.marks.isEmpty, let plan = try? MeasurementPlan(options.measurement) {
-      let results = try plan.measure(options.measurement, journal: journal, shouldStop: shouldStop, report: { _ in })
+      let results = try plan.measure(
+        plan.modules, options.measurement, journal: journal, shouldStop: shouldStop, report: { _ in })
       return try assemble(plan, options.measurement, results)
     }
     analysis = nil
