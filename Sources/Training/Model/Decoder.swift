@@ -7,8 +7,9 @@ import LinearAlgebra
 /// at a time. Cost of a forward pass about 2 flops, of a backward pass about 4, for each weight and row.
 package final class Decoder<S: TransformerScalar> {
   package let layout: DecoderLayout
+  let kernels: TransformerKernels<S>
   private let c: DecoderConfiguration
-  private let kernels = S.kernels
+  private let savings: DecoderSavings
   private var rotary: RotaryTables<S>
 
   private let layers: [LayerActivations<S>]
@@ -24,11 +25,15 @@ package final class Decoder<S: TransformerScalar> {
   /// Inputs after dropout, and products with them: rows × columns.
   private let dropped = Buffer<S>(), branch = Buffer<S>()
   private var dropout: AdapterDropout<S>?
+  private var packed: PackedWeights<S>?
+  private var branches: AdapterBranches<S>?
   private var batch = PackedBatch()
   private var temperature: S = 1
 
-  package init(_ layout: DecoderLayout) {
+  package init(_ layout: DecoderLayout, savings: DecoderSavings = DecoderSavings()) {
     self.layout = layout
+    self.savings = savings
+    kernels = savings.usesVectorKernels ? S.kernels : S.plainKernels
     c = layout.configuration
     rotary = RotaryTables(size: c.headSize, theta: c.ropeTheta)
     layers = (0..<c.layerCount).map { _ in LayerActivations() }
@@ -57,20 +62,18 @@ package final class Decoder<S: TransformerScalar> {
       isTransposed == .first, isTransposed == .second, m, n, k, alpha, a, lda, b, ldb, adding ? 1 : 0, result, ldc)
   }
 
-  /// y = x·Wᵀ (+ y).
+  /// y = alpha·x·Wᵀ (+ y) for the matrix at `offset`; a row of y begins every `stride` elements.
   private func apply(
-    _ w: UnsafePointer<S>, rows: Int, columns: Int, to x: UnsafePointer<S>, count: Int,
-    into y: UnsafeMutablePointer<S>, adding: Bool = false
+    _ weights: UnsafePointer<S>, at offset: Int, rows: Int, columns: Int, to x: UnsafePointer<S>, count: Int,
+    into y: UnsafeMutablePointer<S>, stride: Int, alpha: S = 1, adding: Bool = false
   ) {
-    multiply(x, columns, .second, w, columns, count, rows, columns, into: y, rows, adding: adding)
-  }
-
-  /// dx = dy·W (+ dx).
-  private func applyTransposed(
-    _ w: UnsafePointer<S>, rows: Int, columns: Int, to dy: UnsafePointer<S>, count: Int,
-    into dx: UnsafeMutablePointer<S>, adding: Bool = false
-  ) {
-    multiply(dy, rows, .neither, w, columns, count, columns, rows, into: dx, columns, adding: adding)
+    if let packed {
+      kernels.packedProduct(x, columns, count, packed[offset], rows, columns, alpha, adding ? 1 : 0, y, stride)
+    } else {
+      multiply(
+        x, columns, .second, weights + offset, columns, count, rows, columns, into: y, stride, alpha: alpha,
+        adding: adding)
+    }
   }
 }
 
@@ -81,16 +84,27 @@ extension Decoder {
   ///
   /// - Parameter weights: all parameters in the order of the layout.
   package func forward(_ weights: UnsafePointer<S>, _ batch: PackedBatch, temperature: Double = 1) {
-    forward(weights, batch, cache: nil, temperature: temperature)
+    forward(weights, batch, temperature: temperature, dropout: nil)
   }
 
   /// - Parameter dropout: what is dropped out of the inputs of adapted layers; the backward pass follows it.
   func forward(
-    _ weights: UnsafePointer<S>, _ batch: PackedBatch, cache: KeyValueCache<S>?, temperature: Double,
-    dropout: AdapterDropout<S>? = nil
+    _ weights: UnsafePointer<S>, _ batch: PackedBatch, temperature: Double, dropout: AdapterDropout<S>?
+  ) {
+    (self.dropout, packed, branches) = (dropout, nil, nil)
+    forward(weights, batch, cache: nil, temperature: temperature)
+  }
+
+  /// The same for sampling: the batch's keys and values go to the cache, and are read from there.
+  func forward(_ weights: SamplingWeights<S>, _ batch: PackedBatch, cache: KeyValueCache<S>, temperature: Double) {
+    (dropout, packed, branches) = (nil, weights.packed, weights.branches)
+    forward(weights.flat.pointer, batch, cache: cache, temperature: temperature)
+  }
+
+  private func forward(
+    _ weights: UnsafePointer<S>, _ batch: PackedBatch, cache: KeyValueCache<S>?, temperature: Double
   ) {
     self.batch = batch
-    self.dropout = dropout
     self.temperature = S(temperature)
     let n = batch.rows
     rotary.reserve(Int(batch.positions.max() ?? 0) + 1)
@@ -110,13 +124,15 @@ extension Decoder {
   package func backward(
     _ weights: UnsafePointer<S>, plan: GradientPlan, factors: UnsafePointer<S>?, into sink: GradientSink<S>
   ) {
-    guard let first = plan.firstLayer else { return }
+    guard let firstTrained = plan.firstLayer else { return }
+    let first = savings.stopsAtFirstTrained ? firstTrained : 0
+    let needsInput = plan.wantsVectors || plan.wantsEmbeddings || !savings.stopsAtFirstTrained
     gradients.reserve(rows: batch.rows, keyCapacity: batch.keyCapacity, c)
     let target = Target(plan: plan, weights: weights, factors: factors, sink: sink)
     projectBackward(target)
     for index in layers.indices.reversed() where index >= first {
       feedForwardBackward(target, index)
-      attendBackward(target, index, isLast: index == first && !plan.wantsVectors && !plan.wantsEmbeddings)
+      attendBackward(target, index, isLast: index == first && !needsInput)
     }
     if plan.wantsEmbeddings { embedBackward(target) }
   }
@@ -171,8 +187,7 @@ extension Decoder {
       layer.attentionInverse.pointer)
     let qkv = layer.queryKeyValue.pointer
     apply(
-      w + at.queryKeyValue, rows: width, columns: d, to: layer.attentionInput.pointer, count: n, into: qkv)
-    addDropped(queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: layer.attentionInput.pointer, to: qkv)
+      w, queryKeyValueParts(index), at: at.queryKeyValue, columns: d, to: layer.attentionInput.pointer, into: qkv)
     if let bias = at.queryKeyValueBias { kernels.addBias(qkv, w + bias, n, width) }
     rotate(qkv, direction: 1)
     let (keys, stride) = cache.map { store(qkv, in: $0.layers[index].pointer) } ?? (qkv + c.querySize, width)
@@ -182,11 +197,8 @@ extension Decoder {
       layer.probabilities.pointer, c.headCount * batch.keyCapacity, batch.keyCapacity)
     layer.middle.pointer.update(from: layer.input.pointer, count: n * d)
     apply(
-      w + at.output, rows: d, columns: c.querySize, to: layer.attended.pointer, count: n, into: layer.middle.pointer,
-      adding: true)
-    addDropped(
-      [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: layer.attended.pointer,
-      to: layer.middle.pointer)
+      w, outputParts(index), at: at.output, columns: c.querySize, to: layer.attended.pointer,
+      into: layer.middle.pointer, adding: true)
     if let bias = at.outputBias { kernels.addBias(layer.middle.pointer, w + bias, n, d) }
   }
 
@@ -196,13 +208,10 @@ extension Decoder {
     let (stream, dqkv) = (gradients.stream.pointer, gradients.queryKeyValue.pointer)
     if let bias = target.vector(at: at.outputBias) { kernels.columnSums(stream, n, d, bias) }
     addGradients(
-      target, [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: stream,
-      from: layer.attended.pointer)
+      target, outputParts(index), at: at.output, columns: c.querySize, of: stream, from: layer.attended.pointer)
     applyTransposed(
-      target.weights + at.output, rows: d, columns: c.querySize, to: stream, count: n,
+      target.weights, outputParts(index), at: at.output, columns: c.querySize, to: stream,
       into: gradients.attended.pointer)
-    addDroppedGradient(
-      [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: stream, to: gradients.attended.pointer)
     let qkv = layer.queryKeyValue.pointer
     gradients.queryKeyValue.zero(n * width)
     kernels.attentionGradient(
@@ -218,8 +227,8 @@ extension Decoder {
     // Below the first layer that trains nothing needs a gradient.
     if isLast { return }
     let dInput = gradients.blockInput.pointer
-    applyTransposed(target.weights + at.queryKeyValue, rows: width, columns: d, to: dqkv, count: n, into: dInput)
-    addDroppedGradient(queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: dqkv, to: dInput)
+    applyTransposed(
+      target.weights, queryKeyValueParts(index), at: at.queryKeyValue, columns: d, to: dqkv, into: dInput)
     kernels.rmsNormGradient(
       dInput, layer.input.pointer, target.weights + at.attentionNorm, layer.attentionInverse.pointer, n, d, stream,
       target.vector(at: at.attentionNorm))
@@ -230,6 +239,8 @@ extension Decoder {
       Part(index, 0, rows: c.querySize), Part(index, 1, rows: c.keyValueSize), Part(index, 2, rows: c.keyValueSize),
     ]
   }
+
+  private func outputParts(_ index: Int) -> [Part] { [Part(index, 3, rows: c.hiddenSize)] }
 
   private var scoreScale: S { 1 / S(c.headSize).squareRoot() }
 
@@ -261,39 +272,33 @@ extension Decoder {
       layer.middle.pointer, w + at.feedForwardNorm, S(c.normEpsilon), n, d, layer.feedForwardInput.pointer,
       layer.feedForwardInverse.pointer)
     apply(
-      w + at.gateUp, rows: 2 * inner, columns: d, to: layer.feedForwardInput.pointer, count: n,
-      into: layer.gateUp.pointer)
-    addDropped(
-      gateUpParts(index), at: at.gateUp, columns: d, of: layer.feedForwardInput.pointer, to: layer.gateUp.pointer)
+      w, gateUpParts(index), at: at.gateUp, columns: d, to: layer.feedForwardInput.pointer, into: layer.gateUp.pointer)
     kernels.swiglu(layer.gateUp.pointer, n, inner, layer.gated.pointer)
     let out = index + 1 < layers.count ? layers[index + 1].input.pointer : last.pointer
     out.update(from: layer.middle.pointer, count: n * d)
-    apply(w + at.down, rows: d, columns: inner, to: layer.gated.pointer, count: n, into: out, adding: true)
-    addDropped([Part(index, 6, rows: d)], at: at.down, columns: inner, of: layer.gated.pointer, to: out)
+    apply(w, downParts(index), at: at.down, columns: inner, to: layer.gated.pointer, into: out, adding: true)
   }
 
   private func gateUpParts(_ index: Int) -> [Part] {
     [Part(index, 4, rows: c.intermediateSize), Part(index, 5, rows: c.intermediateSize)]
   }
 
+  private func downParts(_ index: Int) -> [Part] { [Part(index, 6, rows: c.hiddenSize)] }
+
   private func feedForwardBackward(_ target: Target, _ index: Int) {
     let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
     let (d, inner) = (c.hiddenSize, c.intermediateSize)
     let (stream, dInput) = (gradients.stream.pointer, gradients.blockInput.pointer)
     addGradients(
-      target, [Part(index, 6, rows: d)], at: at.down, columns: inner, of: stream, from: layer.gated.pointer)
+      target, downParts(index), at: at.down, columns: inner, of: stream, from: layer.gated.pointer)
     applyTransposed(
-      target.weights + at.down, rows: d, columns: inner, to: stream, count: n, into: gradients.gated.pointer)
-    addDroppedGradient(
-      [Part(index, 6, rows: d)], at: at.down, columns: inner, of: stream, to: gradients.gated.pointer)
+      target.weights, downParts(index), at: at.down, columns: inner, to: stream, into: gradients.gated.pointer)
     kernels.swigluGradient(layer.gateUp.pointer, gradients.gated.pointer, n, inner, gradients.gateUp.pointer)
     addGradients(
       target, gateUpParts(index), at: at.gateUp, columns: d, of: gradients.gateUp.pointer,
       from: layer.feedForwardInput.pointer)
     applyTransposed(
-      target.weights + at.gateUp, rows: 2 * inner, columns: d, to: gradients.gateUp.pointer, count: n, into: dInput)
-    addDroppedGradient(
-      gateUpParts(index), at: at.gateUp, columns: d, of: gradients.gateUp.pointer, to: dInput)
+      target.weights, gateUpParts(index), at: at.gateUp, columns: d, to: gradients.gateUp.pointer, into: dInput)
     kernels.rmsNormGradient(
       dInput, layer.middle.pointer, target.weights + at.feedForwardNorm, layer.feedForwardInverse.pointer, n, d,
       stream, target.vector(at: at.feedForwardNorm))
@@ -314,9 +319,9 @@ extension Decoder {
     }
     kernels.rmsNorm(
       gathered.pointer, w + layout.finalNorm, S(c.normEpsilon), count, d, normalized.pointer, finalInverse.pointer)
-    multiply(
-      normalized.pointer, d, .second, w + layout.head, d, count, c.vocabularySize, d, into: logits,
-      c.vocabularySize, alpha: 1 / temperature)
+    apply(
+      w, at: layout.head, rows: c.vocabularySize, columns: d, to: normalized.pointer, count: count, into: logits,
+      stride: c.vocabularySize, alpha: 1 / temperature)
   }
 
   private func projectBackward(_ target: Target) {
@@ -342,7 +347,7 @@ extension Decoder {
   }
 }
 
-// MARK: - Gradients of linear layers
+// MARK: - Linear layers
 
 extension Decoder {
   /// One of several linear layers that share their input and lie one behind the other.
@@ -351,10 +356,70 @@ extension Decoder {
     let number: Int
     let rows: Int
 
-    /// - Parameter place: among the seven of a decoder layer.
-    init(_ layer: Int, _ place: Int, rows: Int) {
-      number = layer * 7 + place
+    init(number: Int, rows: Int) {
+      self.number = number
       self.rows = rows
+    }
+
+    /// - Parameter place: among the seven of a decoder layer.
+    init(_ layer: Int, _ place: Int, rows: Int) { self.init(number: layer * 7 + place, rows: rows) }
+  }
+
+  /// The parts as one, where products are fused.
+  private func blocks(_ parts: [Part]) -> [Part] {
+    savings.fusesProjections ? [Part(number: parts[0].number, rows: parts.reduce(0) { $0 + $1.rows })] : parts
+  }
+
+  /// y = x·Wᵀ (+ y) of linear layers that share their input x and lie one behind the other from `offset` on, with what their adapters
+  /// add beside them; y holds them side by side.
+  private func apply(
+    _ weights: UnsafePointer<S>, _ parts: [Part], at offset: Int, columns: Int, to x: UnsafePointer<S>,
+    into y: UnsafeMutablePointer<S>, adding: Bool = false
+  ) {
+    let width = parts.reduce(0) { $0 + $1.rows }
+    var first = 0
+    for block in blocks(parts) {
+      apply(
+        weights, at: offset + first * columns, rows: block.rows, columns: columns, to: x, count: batch.rows,
+        into: y + first, stride: width, adding: adding)
+      first += block.rows
+    }
+    addDropped(parts, at: offset, columns: columns, of: x, to: y)
+    addBranches(parts, columns: columns, of: x, to: y)
+  }
+
+  /// dx = dy·W of the same layers.
+  private func applyTransposed(
+    _ weights: UnsafePointer<S>, _ parts: [Part], at offset: Int, columns: Int, to dy: UnsafePointer<S>,
+    into dx: UnsafeMutablePointer<S>
+  ) {
+    let width = parts.reduce(0) { $0 + $1.rows }
+    var first = 0
+    for block in blocks(parts) {
+      multiply(
+        dy + first, width, .neither, weights + offset + first * columns, columns, batch.rows, columns, block.rows,
+        into: dx, columns, adding: first > 0)
+      first += block.rows
+    }
+    addDroppedGradient(parts, at: offset, columns: columns, of: dy, to: dx)
+  }
+
+  /// y += s·(x·Aᵀ)·Bᵀ for each part whose adapter stands beside the weights.
+  private func addBranches(
+    _ parts: [Part], columns: Int, of x: UnsafePointer<S>, to y: UnsafeMutablePointer<S>
+  ) {
+    guard let branches else { return }
+    let (n, width, factors) = (batch.rows, parts.reduce(0) { $0 + $1.rows }, branches.factors.pointer)
+    var first = 0
+    for part in parts {
+      if let span = branches.spans[part.number] {
+        let (r, t) = (span.rank, inner.reserve(n * span.rank))
+        multiply(x, columns, .second, factors + span.a, columns, n, r, columns, into: t, r)
+        multiply(
+          t, r, .second, factors + span.b, r, n, part.rows, r, into: y + first, width, alpha: S(span.scaling),
+          adding: true)
+      }
+      first += part.rows
     }
   }
 
@@ -414,7 +479,7 @@ extension Decoder {
     from x: UnsafePointer<S>
   ) {
     let width = parts.reduce(0) { $0 + $1.rows }
-    if dropout == nil, parts.allSatisfy({ target.plan.linear[$0.number] == .dense }) {
+    if savings.fusesProjections, dropout == nil, parts.allSatisfy({ target.plan.linear[$0.number] == .dense }) {
       multiply(
         dy, width, .first, x, columns, width, columns, batch.rows, into: target.gradient(at: offset),
         columns, adding: true)

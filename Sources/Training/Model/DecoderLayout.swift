@@ -89,6 +89,29 @@ package struct DecoderLayout: Equatable, Sendable {
     return entry.offset
   }
 
+  /// A matrix that the rows of a forward pass are multiplied with.
+  struct Product: Equatable, Sendable {
+    let offset: Int
+    let rows: Int
+    let columns: Int
+  }
+
+  /// The matrices of a forward pass, the output head included; those that share their input are one where they are fused.
+  func products(fused: Bool) -> [Product] {
+    let c = configuration
+    let linear =
+      fused
+      ? layers.flatMap { layer in
+        [
+          Product(offset: layer.queryKeyValue, rows: c.querySize + 2 * c.keyValueSize, columns: c.hiddenSize),
+          Product(offset: layer.output, rows: c.hiddenSize, columns: c.querySize),
+          Product(offset: layer.gateUp, rows: 2 * c.intermediateSize, columns: c.hiddenSize),
+          Product(offset: layer.down, rows: c.hiddenSize, columns: c.intermediateSize),
+        ]
+      } : linearEntries.map { Product(offset: $0.offset, rows: $0.shape[0], columns: $0.shape[1]) }
+    return linear + [Product(offset: head, rows: c.vocabularySize, columns: c.hiddenSize)]
+  }
+
   /// The linear layers that adapters may target, in the order of the buffer: q, k, v, o, gate, up, down of every layer.
   package var linearEntries: [Entry] { entries.filter { $0.name.hasSuffix("_proj.weight") } }
 }
