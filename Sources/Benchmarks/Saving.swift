@@ -14,7 +14,7 @@ enum Saving: String, CaseIterable {
   case packedWeights = "packed-weights"
   /// No gradient below the first layer that is trained.
   case noGradientBelow = "no-gradient-below"
-  /// Kernels made for the processor's vectors.
+  /// Kernels made for the processor's vectors, matrix products aside.
   case vectorKernels = "vector-kernels"
 
   /// The works that show what it is worth.

@@ -11,7 +11,7 @@ package struct DecoderSavings: Equatable, Sendable {
   package var packsWeights: Bool
   /// Computes no gradient below the first layer that is trained.
   package var stopsAtFirstTrained: Bool
-  /// Uses the kernels made for the processor's vectors rather than plain loops.
+  /// Uses the kernels made for the processor's vectors rather than plain loops. Matrix products are not among them.
   package var usesVectorKernels: Bool
 
   package init(
