@@ -117,7 +117,8 @@ LOCAL void NAME(dots)(const REAL *restrict x, const REAL *restrict prefix_rows, 
   }
   for (size_t first = 0; first < count; first += 8) {
     NAME(lanes) s[8];
-    for (size_t i = 0; i < 8; i++) {
+    // All eight in registers, so that none waits for another.
+    _Pragma("clang loop unroll(full)") for (size_t i = 0; i < 8; i++) {
       size_t j = first + i < count ? first + i : count - 1;
       const REAL *row = j < prefix ? prefix_rows + j * stride : own_rows + (j - prefix) * stride;
       s[i] = (NAME(lanes)){0};

@@ -50,11 +50,12 @@ import Training
   }
   static let slope: @Sendable (Int, Double) -> Double = { weight($0) * (1 + $1 / 2) }
 
-  @Test(arguments: configurations)
-  func everyTensorOfTheDecoder(configuration: DecoderConfiguration) {
+  @Test(arguments: configurations, [DecoderSavings(), DecoderSavingsTests.variants.last!.savings])
+  func everyTensorOfTheDecoder(configuration: DecoderConfiguration, savings: DecoderSavings) {
     let layout = DecoderLayout(configuration)
     let batch = Self.batch(configuration)
-    let decoder = ParallelDecoder<Double>(layout, plan: .everything(layout), factorCount: 0, threads: 1)
+    let decoder = ParallelDecoder<Double>(
+      layout, plan: .everything(layout), factorCount: 0, threads: 1, savings: savings)
     var parameters = Self.parameters(layout)
     let temperature = 1.7
     let sum = decoder.gradient(

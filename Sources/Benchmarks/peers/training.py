@@ -1,12 +1,19 @@
 """The same work in PyTorch, transformers and PEFT: one repetition for each line on standard input, its seconds as a line of JSON.
 
-    python training.py laboratory|step|sampling|grpo --threads N --base FOLDER
+    python training.py WORK --threads N [--base FOLDER] [--scripts FOLDER]
+
+The loop written by hand is not here: the works beside it take it, and what is compiled, from train.py in the folder of scripts.
 """
 import argparse
 import json
 import math
+import os
+import queue
 import sys
+import tempfile
+import threading
 import time
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -19,20 +26,28 @@ PROMPT, RESPONSE = 8, 8
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def size_s():
+SIZES = {
+    "s": dict(hidden_size=128, num_hidden_layers=4, intermediate_size=384),
+    "m": dict(hidden_size=256, num_hidden_layers=6, intermediate_size=768),
+}
+
+
+def base_model(size):
     torch.manual_seed(0)
     return Qwen2ForCausalLM(
         Qwen2Config(
-            hidden_size=128, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, intermediate_size=384,
-            vocab_size=64, max_position_embeddings=256, tie_word_embeddings=True, bos_token_id=0, eos_token_id=1,
-            pad_token_id=0, attn_implementation="sdpa")).float()
+            **SIZES[size], num_attention_heads=4, num_key_value_heads=2, vocab_size=64, max_position_embeddings=256,
+            tie_word_embeddings=True, bos_token_id=0, eos_token_id=1, pad_token_id=0,
+            attn_implementation="sdpa")).float()
 
 
-def step(_):
-    """One step of LoRA with HF PEFT, eager: 64 sequences of 64 tokens, rank 16 on all seven linear layers."""
+def step(size, layers=None):
+    """One step of LoRA with HF PEFT, eager: 64 sequences of 64 tokens, rank 16 on all seven linear layers, or on those of some
+    decoder layers."""
     import peft
 
-    model = peft.get_peft_model(size_s(), peft.LoraConfig(r=16, lora_alpha=32, target_modules=LINEAR))
+    model = peft.get_peft_model(
+        base_model(size), peft.LoraConfig(r=16, lora_alpha=32, target_modules=LINEAR, layers_to_transform=layers))
     model.train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
     tokens = torch.randint(2, 64, (64, 64), generator=torch.Generator().manual_seed(1))
@@ -47,9 +62,9 @@ def step(_):
     return run
 
 
-def sampling(_):
+def sampling(size):
     """transformers' generate: 64 prompts of 16 tokens, 32 new tokens each, merged weights, temperature 1."""
-    model = size_s().eval()
+    model = base_model(size).eval()
     prompts = torch.randint(2, 64, (64, 16), generator=torch.Generator().manual_seed(2))
     options = dict(do_sample=True, temperature=1.0, top_k=0, top_p=1.0, min_new_tokens=32, max_new_tokens=32, pad_token_id=0)
 
@@ -61,29 +76,41 @@ def sampling(_):
     return run
 
 
-def grpo(_):
-    """Steps of TRL's GRPOTrainer with LoRA of rank 16: 16 prompts of 32 tokens, 8 completions of 32 each, no KL term.
+class Turns:
+    """Lets a loop that somebody else runs, on a thread of its own, go on by one turn for each repetition."""
 
-    The trainer has a loop of its own: a generator lets it go on by one step for each repetition, on a thread of its own.
-    """
-    import queue
-    import tempfile
-    import threading
+    def __init__(self, loop):
+        self.wanted, self.done = queue.Queue(), queue.Queue()
+        threading.Thread(target=loop, args=(self,), daemon=True).start()
 
+    def begin(self):
+        self.wanted.get()
+
+    def end(self, result):
+        self.done.put(result)
+
+    def __call__(self):
+        self.wanted.put(None)
+        return self.done.get()
+
+
+def occurs_often(tokens):
+    """How often a token occurs."""
+    return tokens.count("t7") / 32
+
+
+def occurs_early(tokens):
+    """Right where a token is among the first four, which one completion in sixteen is: most groups are wrong throughout."""
+    return float("t7" in tokens[:4])
+
+
+def grpo(size, reward):
+    """Steps of TRL's GRPOTrainer with LoRA of rank 16: 16 prompts of 32 tokens, 8 completions of 32 each, no KL term."""
     import peft
     from datasets import Dataset
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast, TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
-
-    wanted, done = queue.Queue(), queue.Queue()
-
-    class Turns(TrainerCallback):
-        def on_step_begin(self, *_, **__):
-            wanted.get()
-
-        def on_step_end(self, *_, **__):
-            done.put({"tokens": 128 * 32})
 
     words = {"<pad>": 0, "<eos>": 1} | {f"t{i}": i for i in range(2, 64)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="t2"))
@@ -97,23 +124,71 @@ def grpo(_):
         max_steps=10**6, learning_rate=1e-4, beta=0.0, temperature=1.0, generation_kwargs={"min_new_tokens": 32},
         use_cpu=True, bf16=False, gradient_checkpointing=False, report_to="none", save_strategy="no", logging_steps=1,
         disable_tqdm=True, dataloader_pin_memory=False)
-    trainer = GRPOTrainer(
-        model=size_s(), args=settings, train_dataset=data, processing_class=fast, callbacks=[Turns()],
-        reward_funcs=lambda completions, **_: [text.split().count("t7") / 32 for text in completions],
-        peft_config=peft.LoraConfig(r=16, lora_alpha=32, target_modules=LINEAR, task_type="CAUSAL_LM"))
 
-    def train():
+    def train(turns):
+        class Callback(TrainerCallback):
+            def on_step_begin(self, *_, **__):
+                turns.begin()
+
+            def on_step_end(self, *_, **__):
+                turns.end({"tokens": 128 * 32})
+
+        trainer = GRPOTrainer(
+            model=base_model(size), args=settings, train_dataset=data, processing_class=fast, callbacks=[Callback()],
+            reward_funcs=lambda completions, **_: [reward(text.split()) for text in completions],
+            peft_config=peft.LoraConfig(r=16, lora_alpha=32, target_modules=LINEAR, task_type="CAUSAL_LM"))
         # Its own lines would get between ours.
         sys.stdout = sys.stderr
         trainer.train()
 
-    threading.Thread(target=train, daemon=True).start()
+    return Turns(train)
 
-    def run():
-        wanted.put(None)
-        return done.get()
 
-    return run
+def loops(folder):
+    """The module train.py of that folder, which would confine this process to one core."""
+    cores = os.sched_getaffinity(0)
+    sys.path.insert(0, folder)
+    import train
+
+    os.sched_setaffinity(0, cores)
+    return train
+
+
+def step_compiled(size, scripts):
+    """The step of PEFT under torch.compile, which has compiled before this returns."""
+    train = loops(scripts)
+    model = torch.compile(train.peft_wrap(train.base_model(train.MODELS[size]), "lora"))
+    model.train()
+    run, _ = train.stepper(model, train.MODELS[size])
+    run()
+    return lambda: {"loss": run()}
+
+
+def step_by_hand(size, scripts, compiled):
+    """The same step in plain functions of torch, compiled or not."""
+    train = loops(scripts)
+    run = train.hand_step(train.MODELS[size], compiled)
+    run()
+    return lambda: run() or {"tokens": 64 * 64}
+
+
+def grpo_by_hand(size, scripts):
+    """Steps of GRPO in plain functions of torch, with merged and fused weights while it samples."""
+    train, threads = loops(scripts), torch.get_num_threads()
+
+    def run(turns):
+        def twice(body):
+            # It has limited itself to one thread.
+            torch.set_num_threads(threads)
+            while True:
+                turns.begin()
+                turns.end({name: seconds / 2 for name, seconds in timed(body).items()} | {"tokens": 128 * 32})
+
+        # Its loop times two steps at a time where it is to be quick, and knows the small size alone then.
+        train.C.once, train.MODELS = twice, {"s": train.MODELS[size]}
+        train.sec_grpo(SimpleNamespace(quick=True))
+
+    return Turns(run)
 
 
 class Laboratory:
@@ -245,21 +320,47 @@ def laboratory(base):
     return lambda: peer.run(next(seeds))
 
 
+WORKS = {
+    "laboratory": lambda a: laboratory(a.base),
+    "step": lambda _: step("s"),
+    "step-upper": lambda _: step("s", layers=[2, 3]),
+    "step-compiled": lambda a: step_compiled("s", a.scripts),
+    "step-hand": lambda a: step_by_hand("s", a.scripts, False),
+    "step-hand-compiled": lambda a: step_by_hand("s", a.scripts, True),
+    "sampling": lambda _: sampling("s"),
+    "sampling-m": lambda _: sampling("m"),
+    "grpo": lambda _: grpo("s", occurs_often),
+    "grpo-rare": lambda _: grpo("s", occurs_early),
+    "grpo-m": lambda _: grpo("m", occurs_often),
+    "grpo-hand": lambda a: grpo_by_hand("s", a.scripts),
+    "grpo-hand-m": lambda a: grpo_by_hand("m", a.scripts),
+}
+
+
+def timed(body):
+    """Seconds of the clock and of the processor, and what else the body says."""
+    began, used = time.perf_counter(), time.process_time()
+    result = body()
+    measured = {"seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - used}
+    return measured | result if isinstance(result, dict) else measured
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", choices=["laboratory", "step", "sampling", "grpo"])
+    parser.add_argument("work", choices=WORKS)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--base", default="")
+    parser.add_argument("--base", default="", help="the folder of the embedded base, for the laboratory")
+    parser.add_argument("--scripts", default="", help="the folder of train.py")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     # A peer may take standard output for itself.
     answers = sys.stdout
-    run = {"laboratory": laboratory, "step": step, "sampling": sampling, "grpo": grpo}[arguments.work](arguments.base)
+    run = WORKS[arguments.work](arguments)
     print(json.dumps({"torch": torch.__version__}), file=answers, flush=True)
     for _ in sys.stdin:
-        began = time.perf_counter()
-        result = run()
-        print(json.dumps({"seconds": time.perf_counter() - began} | result), file=answers, flush=True)
+        print(json.dumps(timed(run)), file=answers, flush=True)
+    # A loop on a thread of its own does not end by itself.
+    os._exit(0)
 
 
 if __name__ == "__main__":

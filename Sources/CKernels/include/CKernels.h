@@ -3,6 +3,7 @@
 
 #include "elements.h"
 #include "memory.h"
+#include "packed.h"
 #include "sha256.h"
 #include "skinny.h"
 #include "transformer.h"

@@ -68,4 +68,7 @@ typedef struct {
 
 TRANSFORMER_KERNELS(float, f32)
 TRANSFORMER_KERNELS(double, f64)
+/// The same as plain loops in the order of their formulas, with the exponential of the C library.
+TRANSFORMER_KERNELS(float, plain_f32)
+TRANSFORMER_KERNELS(double, plain_f64)
 #undef TRANSFORMER_KERNELS

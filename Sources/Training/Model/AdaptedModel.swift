@@ -14,16 +14,22 @@ package final class AdaptedModel<S: TransformerScalar> {
   private let pretrained: Buffer<S>, effective: Buffer<S>
   /// W_eff − W_frozen of every adapted layer, at its place; where there is dropout.
   private let branches: Buffer<S>?
+  /// The base with the frozen weights of adapted layers, where adapters are not merged to sample.
+  private let frozen: Buffer<S>?
 
-  package init(layout: DecoderLayout, base: [S], adapters: AdapterSet<S>, threads: Int) {
+  package init(
+    layout: DecoderLayout, base: [S], adapters: AdapterSet<S>, threads: Int, savings: DecoderSavings = DecoderSavings()
+  ) {
     precondition(base.count == layout.count, "the parameters do not fit the layout")
     self.layout = layout
     self.base = base
     self.adapters = adapters
     decoder = ParallelDecoder(
-      layout, plan: adapters.plan(layout), factorCount: adapters.parameters.count, threads: threads)
+      layout, plan: adapters.plan(layout), factorCount: adapters.parameters.count, threads: threads, savings: savings)
     (pretrained, effective) = (Buffer(base), Buffer(base))
     branches = adapters.options.options.dropout > 0 ? Buffer(base.count) : nil
+    frozen = savings.mergesWeights || !adapters.areFactored ? nil : Buffer(base)
+    if let frozen { adapters.writeFrozenWeights(into: frozen.pointer) }
     refresh()
   }
 
@@ -42,7 +48,9 @@ package final class AdaptedModel<S: TransformerScalar> {
 
   /// Draws completions of every request from the effective weights.
   package func sample(_ requests: [SamplingRequest], _ options: SamplingOptions) -> [[Completion<S>]] {
-    decoder.sample(effective, requests, options)
+    guard let frozen else { return decoder.sample(effective, requests, options) }
+    let beside = AdapterBranches(spans: adapters.plan(layout).linear.map(\.span), factors: Buffer(adapters.parameters))
+    return decoder.sample(frozen, branches: beside, requests, options)
   }
 
   /// Which weights a computation uses.

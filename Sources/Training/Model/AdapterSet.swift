@@ -127,6 +127,17 @@ extension AdapterSet {
     }
   }
 
+  /// True where every module's effective weight is its frozen one and a product of two factors.
+  var areFactored: Bool { modules.allSatisfy { $0.weight.factorSpan != nil } }
+
+  /// Writes every module's frozen weight to its place among the model's parameters.
+  func writeFrozenWeights(into weights: UnsafeMutablePointer<S>) {
+    for module in modules {
+      let frozen = module.weight.frozenWeight.elements
+      (weights + module.entry.offset).update(from: frozen, count: frozen.count)
+    }
+  }
+
   /// Writes W_eff − W_frozen of every module, whose W_eff stands in `weights`, to its place.
   func writeBranches(of weights: UnsafePointer<S>, into branches: UnsafeMutablePointer<S>) {
     for module in modules {

@@ -7,8 +7,10 @@ import LinearAlgebra
 /// at a time. Cost of a forward pass about 2 flops, of a backward pass about 4, for each weight and row.
 package final class Decoder<S: TransformerScalar> {
   package let layout: DecoderLayout
+  let kernels: TransformerKernels<S>
   private let c: DecoderConfiguration
-  private let kernels = S.kernels
+  private let savings: DecoderSavings
+  private let linear: LinearLayers<S>
   private var rotary: RotaryTables<S>
 
   private let layers: [LayerActivations<S>]
@@ -18,17 +20,15 @@ package final class Decoder<S: TransformerScalar> {
   /// The rows of `last` whose logits are wanted, their 1/rms, and the normalised rows.
   private let gathered = Buffer<S>(), finalInverse = Buffer<S>(), normalized = Buffer<S>()
   private let dNormalized = Buffer<S>(), dGathered = Buffer<S>()
-  /// Factored gradients: rows × rank.
-  private let inner = Buffer<S>()
   private let logitsBuffer = Buffer<S>()
-  /// Inputs after dropout, and products with them: rows × columns.
-  private let dropped = Buffer<S>(), branch = Buffer<S>()
-  private var dropout: AdapterDropout<S>?
   private var batch = PackedBatch()
   private var temperature: S = 1
 
-  package init(_ layout: DecoderLayout) {
+  package init(_ layout: DecoderLayout, savings: DecoderSavings = DecoderSavings()) {
     self.layout = layout
+    self.savings = savings
+    kernels = savings.usesVectorKernels ? S.kernels : S.plainKernels
+    linear = LinearLayers(savings: savings, kernels: kernels)
     c = layout.configuration
     rotary = RotaryTables(size: c.headSize, theta: c.ropeTheta)
     layers = (0..<c.layerCount).map { _ in LayerActivations() }
@@ -43,35 +43,6 @@ package final class Decoder<S: TransformerScalar> {
 
   /// The number of columns of `logits`.
   package var vocabularySize: Int { c.vocabularySize }
-
-  /// Which factor of a product is transposed.
-  private enum Transposed { case neither, first, second }
-
-  /// c = op(a)·op(b) (+ c), row-major with the given row strides, of m × n with the inner dimension k.
-  private func multiply(
-    _ a: UnsafePointer<S>, _ lda: Int, _ isTransposed: Transposed, _ b: UnsafePointer<S>, _ ldb: Int,
-    _ m: Int, _ n: Int, _ k: Int, into result: UnsafeMutablePointer<S>, _ ldc: Int, alpha: S = 1,
-    adding: Bool = false
-  ) {
-    S.gemm(
-      isTransposed == .first, isTransposed == .second, m, n, k, alpha, a, lda, b, ldb, adding ? 1 : 0, result, ldc)
-  }
-
-  /// y = x·Wᵀ (+ y).
-  private func apply(
-    _ w: UnsafePointer<S>, rows: Int, columns: Int, to x: UnsafePointer<S>, count: Int,
-    into y: UnsafeMutablePointer<S>, adding: Bool = false
-  ) {
-    multiply(x, columns, .second, w, columns, count, rows, columns, into: y, rows, adding: adding)
-  }
-
-  /// dx = dy·W (+ dx).
-  private func applyTransposed(
-    _ w: UnsafePointer<S>, rows: Int, columns: Int, to dy: UnsafePointer<S>, count: Int,
-    into dx: UnsafeMutablePointer<S>, adding: Bool = false
-  ) {
-    multiply(dy, rows, .neither, w, columns, count, columns, rows, into: dx, columns, adding: adding)
-  }
 }
 
 // MARK: - The whole
@@ -81,16 +52,27 @@ extension Decoder {
   ///
   /// - Parameter weights: all parameters in the order of the layout.
   package func forward(_ weights: UnsafePointer<S>, _ batch: PackedBatch, temperature: Double = 1) {
-    forward(weights, batch, cache: nil, temperature: temperature)
+    forward(weights, batch, temperature: temperature, dropout: nil)
   }
 
   /// - Parameter dropout: what is dropped out of the inputs of adapted layers; the backward pass follows it.
   func forward(
-    _ weights: UnsafePointer<S>, _ batch: PackedBatch, cache: KeyValueCache<S>?, temperature: Double,
-    dropout: AdapterDropout<S>? = nil
+    _ weights: UnsafePointer<S>, _ batch: PackedBatch, temperature: Double, dropout: AdapterDropout<S>?
+  ) {
+    linear.begin(rows: batch.rows, dropout: dropout)
+    forward(weights, batch, cache: nil, temperature: temperature)
+  }
+
+  /// The same for sampling: the batch's keys and values go to the cache, and are read from there.
+  func forward(_ weights: SamplingWeights<S>, _ batch: PackedBatch, cache: KeyValueCache<S>, temperature: Double) {
+    linear.begin(rows: batch.rows, packed: weights.packed, branches: weights.branches)
+    forward(weights.flat.pointer, batch, cache: cache, temperature: temperature)
+  }
+
+  private func forward(
+    _ weights: UnsafePointer<S>, _ batch: PackedBatch, cache: KeyValueCache<S>?, temperature: Double
   ) {
     self.batch = batch
-    self.dropout = dropout
     self.temperature = S(temperature)
     let n = batch.rows
     rotary.reserve(Int(batch.positions.max() ?? 0) + 1)
@@ -110,32 +92,17 @@ extension Decoder {
   package func backward(
     _ weights: UnsafePointer<S>, plan: GradientPlan, factors: UnsafePointer<S>?, into sink: GradientSink<S>
   ) {
-    guard let first = plan.firstLayer else { return }
+    guard let firstTrained = plan.firstLayer else { return }
+    let first = savings.stopsAtFirstTrained ? firstTrained : 0
+    let needsInput = plan.wantsVectors || plan.wantsEmbeddings || !savings.stopsAtFirstTrained
     gradients.reserve(rows: batch.rows, keyCapacity: batch.keyCapacity, c)
-    let target = Target(plan: plan, weights: weights, factors: factors, sink: sink)
+    let target = GradientTarget(plan: plan, weights: weights, factors: factors, sink: sink)
     projectBackward(target)
     for index in layers.indices.reversed() where index >= first {
       feedForwardBackward(target, index)
-      attendBackward(target, index, isLast: index == first && !plan.wantsVectors && !plan.wantsEmbeddings)
+      attendBackward(target, index, isLast: index == first && !needsInput)
     }
     if plan.wantsEmbeddings { embedBackward(target) }
-  }
-
-  /// What a backward pass reads and writes beside activations.
-  private struct Target {
-    let plan: GradientPlan
-    let weights: UnsafePointer<S>
-    let factors: UnsafePointer<S>?
-    let sink: GradientSink<S>
-
-    /// Where the gradient of the parameters at `offset` is summed.
-    func gradient(at offset: Int) -> UnsafeMutablePointer<S> { sink.dense.pointer + offset }
-
-    /// The same for a norm or a bias, where those are wanted.
-    func vector(at offset: Int?) -> UnsafeMutablePointer<S>? {
-      guard plan.wantsVectors, let offset else { return nil }
-      return gradient(at: offset)
-    }
   }
 }
 
@@ -150,7 +117,7 @@ extension Decoder {
     }
   }
 
-  private func embedBackward(_ target: Target) {
+  private func embedBackward(_ target: GradientTarget<S>) {
     let d = c.hiddenSize
     for (row, token) in batch.tokens.enumerated() {
       kernels.accumulate(
@@ -170,9 +137,7 @@ extension Decoder {
       layer.input.pointer, w + at.attentionNorm, S(c.normEpsilon), n, d, layer.attentionInput.pointer,
       layer.attentionInverse.pointer)
     let qkv = layer.queryKeyValue.pointer
-    apply(
-      w + at.queryKeyValue, rows: width, columns: d, to: layer.attentionInput.pointer, count: n, into: qkv)
-    addDropped(queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: layer.attentionInput.pointer, to: qkv)
+    linear.apply(w, at.queryKeyValue, to: layer.attentionInput.pointer, into: qkv)
     if let bias = at.queryKeyValueBias { kernels.addBias(qkv, w + bias, n, width) }
     rotate(qkv, direction: 1)
     let (keys, stride) = cache.map { store(qkv, in: $0.layers[index].pointer) } ?? (qkv + c.querySize, width)
@@ -181,28 +146,17 @@ extension Decoder {
       c.keyValueHeadCount, c.headSize, scoreScale, batch.segments, batch.segments.count,
       layer.probabilities.pointer, c.headCount * batch.keyCapacity, batch.keyCapacity)
     layer.middle.pointer.update(from: layer.input.pointer, count: n * d)
-    apply(
-      w + at.output, rows: d, columns: c.querySize, to: layer.attended.pointer, count: n, into: layer.middle.pointer,
-      adding: true)
-    addDropped(
-      [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: layer.attended.pointer,
-      to: layer.middle.pointer)
+    linear.apply(w, at.output, to: layer.attended.pointer, into: layer.middle.pointer, adding: true)
     if let bias = at.outputBias { kernels.addBias(layer.middle.pointer, w + bias, n, d) }
   }
 
-  private func attendBackward(_ target: Target, _ index: Int, isLast: Bool) {
+  private func attendBackward(_ target: GradientTarget<S>, _ index: Int, isLast: Bool) {
     let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
     let (d, width) = (c.hiddenSize, c.querySize + 2 * c.keyValueSize)
     let (stream, dqkv) = (gradients.stream.pointer, gradients.queryKeyValue.pointer)
     if let bias = target.vector(at: at.outputBias) { kernels.columnSums(stream, n, d, bias) }
-    addGradients(
-      target, [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: stream,
-      from: layer.attended.pointer)
-    applyTransposed(
-      target.weights + at.output, rows: d, columns: c.querySize, to: stream, count: n,
-      into: gradients.attended.pointer)
-    addDroppedGradient(
-      [Part(index, 3, rows: d)], at: at.output, columns: c.querySize, of: stream, to: gradients.attended.pointer)
+    linear.addGradients(target, at.output, of: stream, from: layer.attended.pointer)
+    linear.applyTransposed(target.weights, at.output, to: stream, into: gradients.attended.pointer)
     let qkv = layer.queryKeyValue.pointer
     gradients.queryKeyValue.zero(n * width)
     kernels.attentionGradient(
@@ -212,23 +166,14 @@ extension Decoder {
       dqkv + c.querySize + c.keyValueSize, gradients.scores.pointer)
     rotate(dqkv, direction: -1)
     if let bias = target.vector(at: at.queryKeyValueBias) { kernels.columnSums(dqkv, n, width, bias) }
-    addGradients(
-      target, queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: dqkv,
-      from: layer.attentionInput.pointer)
+    linear.addGradients(target, at.queryKeyValue, of: dqkv, from: layer.attentionInput.pointer)
     // Below the first layer that trains nothing needs a gradient.
     if isLast { return }
     let dInput = gradients.blockInput.pointer
-    applyTransposed(target.weights + at.queryKeyValue, rows: width, columns: d, to: dqkv, count: n, into: dInput)
-    addDroppedGradient(queryKeyValueParts(index), at: at.queryKeyValue, columns: d, of: dqkv, to: dInput)
+    linear.applyTransposed(target.weights, at.queryKeyValue, to: dqkv, into: dInput)
     kernels.rmsNormGradient(
       dInput, layer.input.pointer, target.weights + at.attentionNorm, layer.attentionInverse.pointer, n, d, stream,
       target.vector(at: at.attentionNorm))
-  }
-
-  private func queryKeyValueParts(_ index: Int) -> [Part] {
-    [
-      Part(index, 0, rows: c.querySize), Part(index, 1, rows: c.keyValueSize), Part(index, 2, rows: c.keyValueSize),
-    ]
   }
 
   private var scoreScale: S { 1 / S(c.headSize).squareRoot() }
@@ -260,40 +205,22 @@ extension Decoder {
     kernels.rmsNorm(
       layer.middle.pointer, w + at.feedForwardNorm, S(c.normEpsilon), n, d, layer.feedForwardInput.pointer,
       layer.feedForwardInverse.pointer)
-    apply(
-      w + at.gateUp, rows: 2 * inner, columns: d, to: layer.feedForwardInput.pointer, count: n,
-      into: layer.gateUp.pointer)
-    addDropped(
-      gateUpParts(index), at: at.gateUp, columns: d, of: layer.feedForwardInput.pointer, to: layer.gateUp.pointer)
+    linear.apply(w, at.gateUp, to: layer.feedForwardInput.pointer, into: layer.gateUp.pointer)
     kernels.swiglu(layer.gateUp.pointer, n, inner, layer.gated.pointer)
     let out = index + 1 < layers.count ? layers[index + 1].input.pointer : last.pointer
     out.update(from: layer.middle.pointer, count: n * d)
-    apply(w + at.down, rows: d, columns: inner, to: layer.gated.pointer, count: n, into: out, adding: true)
-    addDropped([Part(index, 6, rows: d)], at: at.down, columns: inner, of: layer.gated.pointer, to: out)
+    linear.apply(w, at.down, to: layer.gated.pointer, into: out, adding: true)
   }
 
-  private func gateUpParts(_ index: Int) -> [Part] {
-    [Part(index, 4, rows: c.intermediateSize), Part(index, 5, rows: c.intermediateSize)]
-  }
-
-  private func feedForwardBackward(_ target: Target, _ index: Int) {
+  private func feedForwardBackward(_ target: GradientTarget<S>, _ index: Int) {
     let (layer, at, n) = (layers[index], layout.layers[index], batch.rows)
     let (d, inner) = (c.hiddenSize, c.intermediateSize)
     let (stream, dInput) = (gradients.stream.pointer, gradients.blockInput.pointer)
-    addGradients(
-      target, [Part(index, 6, rows: d)], at: at.down, columns: inner, of: stream, from: layer.gated.pointer)
-    applyTransposed(
-      target.weights + at.down, rows: d, columns: inner, to: stream, count: n, into: gradients.gated.pointer)
-    addDroppedGradient(
-      [Part(index, 6, rows: d)], at: at.down, columns: inner, of: stream, to: gradients.gated.pointer)
+    linear.addGradients(target, at.down, of: stream, from: layer.gated.pointer)
+    linear.applyTransposed(target.weights, at.down, to: stream, into: gradients.gated.pointer)
     kernels.swigluGradient(layer.gateUp.pointer, gradients.gated.pointer, n, inner, gradients.gateUp.pointer)
-    addGradients(
-      target, gateUpParts(index), at: at.gateUp, columns: d, of: gradients.gateUp.pointer,
-      from: layer.feedForwardInput.pointer)
-    applyTransposed(
-      target.weights + at.gateUp, rows: 2 * inner, columns: d, to: gradients.gateUp.pointer, count: n, into: dInput)
-    addDroppedGradient(
-      gateUpParts(index), at: at.gateUp, columns: d, of: gradients.gateUp.pointer, to: dInput)
+    linear.addGradients(target, at.gateUp, of: gradients.gateUp.pointer, from: layer.feedForwardInput.pointer)
+    linear.applyTransposed(target.weights, at.gateUp, to: gradients.gateUp.pointer, into: dInput)
     kernels.rmsNormGradient(
       dInput, layer.middle.pointer, target.weights + at.feedForwardNorm, layer.feedForwardInverse.pointer, n, d,
       stream, target.vector(at: at.feedForwardNorm))
@@ -314,23 +241,24 @@ extension Decoder {
     }
     kernels.rmsNorm(
       gathered.pointer, w + layout.finalNorm, S(c.normEpsilon), count, d, normalized.pointer, finalInverse.pointer)
-    multiply(
-      normalized.pointer, d, .second, w + layout.head, d, count, c.vocabularySize, d, into: logits,
-      c.vocabularySize, alpha: 1 / temperature)
+    linear.apply(
+      w, at: layout.head, rows: c.vocabularySize, columns: d, to: normalized.pointer, count: count, into: logits,
+      stride: c.vocabularySize, alpha: 1 / temperature)
   }
 
-  private func projectBackward(_ target: Target) {
+  private func projectBackward(_ target: GradientTarget<S>) {
     let (d, v, count) = (c.hiddenSize, c.vocabularySize, outputCount)
     let w = target.weights
     if target.plan.wantsEmbeddings {
       let head = target.gradient(at: layout.head)
-      multiply(
+      linear.multiply(
         logits, v, .first, normalized.pointer, d, v, d, count, into: head, d, alpha: 1 / temperature,
         adding: true)
     }
     dNormalized.reserve(count * d)
     dGathered.reserve(count * d)
-    multiply(logits, v, .neither, w + layout.head, d, count, d, v, into: dNormalized.pointer, d, alpha: 1 / temperature)
+    linear.multiply(
+      logits, v, .neither, w + layout.head, d, count, d, v, into: dNormalized.pointer, d, alpha: 1 / temperature)
     dGathered.zero(count * d)
     kernels.rmsNormGradient(
       dNormalized.pointer, gathered.pointer, w + layout.finalNorm, finalInverse.pointer, count, d, dGathered.pointer,
@@ -338,122 +266,6 @@ extension Decoder {
     gradients.stream.zero(batch.rows * d)
     for (i, row) in batch.outputs.enumerated() {
       (gradients.stream.pointer + row * d).update(from: dGathered.pointer + i * d, count: d)
-    }
-  }
-}
-
-// MARK: - Gradients of linear layers
-
-extension Decoder {
-  /// One of several linear layers that share their input and lie one behind the other.
-  private struct Part {
-    /// In the plan.
-    let number: Int
-    let rows: Int
-
-    /// - Parameter place: among the seven of a decoder layer.
-    init(_ layer: Int, _ place: Int, rows: Int) {
-      number = layer * 7 + place
-      self.rows = rows
-    }
-  }
-
-  /// Calls `body` with each part that is adapted while there is dropout, and the rows before it.
-  private func forEachDropped(_ parts: [Part], _ body: (Part, Int, AdapterDropout<S>) -> Void) {
-    guard let dropout else { return }
-    var first = 0
-    for part in parts {
-      if dropout.isAdapted[part.number] { body(part, first, dropout) }
-      first += part.rows
-    }
-  }
-
-  /// y += (dropout(x) − x)·Dᵀ with D = W_eff − W_frozen, each part with a mask of its own, so that y = W_frozen·x + D·dropout(x).
-  private func addDropped(
-    _ parts: [Part], at offset: Int, columns: Int, of x: UnsafePointer<S>, to y: UnsafeMutablePointer<S>
-  ) {
-    let (n, width) = (batch.rows, parts.reduce(0) { $0 + $1.rows })
-    forEachDropped(parts) { part, first, dropout in
-      let mask = dropout.drawMask(of: part.number, count: n * columns)
-      let difference = dropped.reserve(n * columns)
-      for i in 0..<n * columns { difference[i] = (mask[i] - 1) * x[i] }
-      multiply(
-        difference, columns, .second, dropout.branch + offset + first * columns, columns, n, part.rows, columns,
-        into: y + first, width, adding: true)
-    }
-  }
-
-  /// dx += (mask − 1) ∘ (dy·D).
-  private func addDroppedGradient(
-    _ parts: [Part], at offset: Int, columns: Int, of dy: UnsafePointer<S>, to dx: UnsafeMutablePointer<S>
-  ) {
-    let (n, width) = (batch.rows, parts.reduce(0) { $0 + $1.rows })
-    forEachDropped(parts) { part, first, dropout in
-      let mask = dropout.mask(of: part.number)
-      let t = branch.reserve(n * columns)
-      multiply(
-        dy + first, width, .neither, dropout.branch + offset + first * columns, columns, n, columns, part.rows,
-        into: t, columns)
-      for i in 0..<n * columns { dx[i] += (mask[i] - 1) * t[i] }
-    }
-  }
-
-  /// What a part's adapter was given: x, or dropout(x).
-  private func input(_ x: UnsafePointer<S>, of part: Part, columns: Int) -> UnsafePointer<S> {
-    guard let dropout, dropout.isAdapted[part.number] else { return x }
-    let (mask, count) = (dropout.mask(of: part.number), batch.rows * columns)
-    let result = dropped.reserve(count)
-    for i in 0..<count { result[i] = mask[i] * x[i] }
-    return UnsafePointer(result)
-  }
-
-  /// Adds what is wanted of linear layers that share their input x and lie one behind the other from `offset` on; dy holds them side
-  /// by side.
-  private func addGradients(
-    _ target: Target, _ parts: [Part], at offset: Int, columns: Int, of dy: UnsafePointer<S>,
-    from x: UnsafePointer<S>
-  ) {
-    let width = parts.reduce(0) { $0 + $1.rows }
-    if dropout == nil, parts.allSatisfy({ target.plan.linear[$0.number] == .dense }) {
-      multiply(
-        dy, width, .first, x, columns, width, columns, batch.rows, into: target.gradient(at: offset),
-        columns, adding: true)
-      return
-    }
-    var first = 0
-    for part in parts {
-      switch target.plan.linear[part.number] {
-      case .none: break
-      case .dense:
-        multiply(
-          dy + first, width, .first, input(x, of: part, columns: columns), columns, part.rows, columns, batch.rows,
-          into: target.gradient(at: offset + first * columns), columns, adding: true)
-      case .factored(let span):
-        addFactorGradients(
-          target, span, rows: part.rows, columns: columns, of: dy + first, stride: width,
-          from: input(x, of: part, columns: columns))
-      }
-      first += part.rows
-    }
-  }
-
-  /// ∂B = s·dyᵀ·(x·Aᵀ) and ∂A = s·(dy·B)ᵀ·x (Hu et al. 2021): 4·(rows + columns)·rank flops a token where the dense gradient
-  /// takes 2·rows·columns.
-  private func addFactorGradients(
-    _ target: Target, _ span: FactorSpan, rows: Int, columns: Int, of dy: UnsafePointer<S>, stride: Int,
-    from x: UnsafePointer<S>
-  ) {
-    let (r, n, s) = (span.rank, batch.rows, S(span.scaling))
-    let (a, b) = (target.factors! + span.a, target.factors! + span.b)
-    let sink = target.sink.factors.pointer
-    let t = inner.reserve(n * r)
-    if span.trainsB {
-      multiply(x, columns, .second, a, columns, n, r, columns, into: t, r)
-      multiply(dy, stride, .first, t, r, rows, r, n, into: sink + span.b, r, alpha: s, adding: true)
-    }
-    if span.trainsA {
-      multiply(dy, stride, .neither, b, r, n, r, rows, into: t, r)
-      multiply(t, r, .first, x, columns, r, columns, n, into: sink + span.a, columns, alpha: s, adding: true)
     }
   }
 }

@@ -32,8 +32,10 @@ package final class Buffer<S: Sendable>: @unchecked Sendable {
   /// A copy of the first `count` elements.
   package func array(_ count: Int) -> [S] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
-  func zero(_ count: Int) where S: ExpressibleByIntegerLiteral {
-    pointer.update(repeating: 0, count: count)
+  /// Element by element this would be slow in generic code; the bits of zero are all zero.
+  func zero(_ count: Int) where S: Scalar {
+    UnsafeMutableRawPointer(pointer).initializeMemory(
+      as: UInt8.self, repeating: 0, count: count * MemoryLayout<S>.stride)
   }
 }
 

@@ -17,20 +17,23 @@ package struct DecoderLayout: Equatable, Sendable {
     package var module: String { String(name[..<name.lastIndex(of: ".")!]) }
   }
 
-  /// The offsets of one layer's parts. Biases are nil where there are none.
+  /// One layer's parts; of vectors their offsets. Biases are nil where there are none.
   package struct Layer: Equatable, Sendable {
-    var attentionNorm = 0
+    let attentionNorm: Int
     /// (querySize + 2·keyValueSize) × hiddenSize.
-    var queryKeyValue = 0
-    var queryKeyValueBias: Int?
+    let queryKeyValue: LinearGroup
+    let queryKeyValueBias: Int?
     /// hiddenSize × querySize.
-    var output = 0
-    var outputBias: Int?
-    var feedForwardNorm = 0
+    let output: LinearGroup
+    let outputBias: Int?
+    let feedForwardNorm: Int
     /// 2·intermediateSize × hiddenSize: gate, then up.
-    var gateUp = 0
+    let gateUp: LinearGroup
     /// hiddenSize × intermediateSize.
-    var down = 0
+    let down: LinearGroup
+
+    /// In the order of the buffer.
+    var groups: [LinearGroup] { [queryKeyValue, output, gateUp, down] }
   }
 
   package let configuration: DecoderConfiguration
@@ -54,31 +57,36 @@ package struct DecoderLayout: Equatable, Sendable {
     self.configuration = configuration
     let c = configuration
     embedding = add("model.embed_tokens.weight", [c.vocabularySize, c.hiddenSize])
-    layers = (0..<c.layerCount).map { addLayer("model.layers.\($0).") }
+    layers = (0..<c.layerCount).map { addLayer($0) }
     finalNorm = add("model.norm.weight", [c.hiddenSize])
     head = c.tiesEmbeddings ? embedding : add("lm_head.weight", [c.vocabularySize, c.hiddenSize])
   }
 
-  private mutating func addLayer(_ prefix: String) -> Layer {
+  private mutating func addLayer(_ index: Int) -> Layer {
     let c = configuration
-    let attention = prefix + "self_attn."
-    var layer = Layer()
-    layer.attentionNorm = add(prefix + "input_layernorm.weight", [c.hiddenSize])
-    layer.queryKeyValue = add(attention + "q_proj.weight", [c.querySize, c.hiddenSize])
-    add(attention + "k_proj.weight", [c.keyValueSize, c.hiddenSize])
-    add(attention + "v_proj.weight", [c.keyValueSize, c.hiddenSize])
-    if c.hasAttentionBias {
-      layer.queryKeyValueBias = add(attention + "q_proj.bias", [c.querySize])
-      add(attention + "k_proj.bias", [c.keyValueSize])
-      add(attention + "v_proj.bias", [c.keyValueSize])
-    }
-    layer.output = add(attention + "o_proj.weight", [c.hiddenSize, c.querySize])
-    if c.hasOutputBias { layer.outputBias = add(attention + "o_proj.bias", [c.hiddenSize]) }
-    layer.feedForwardNorm = add(prefix + "post_attention_layernorm.weight", [c.hiddenSize])
-    layer.gateUp = add(prefix + "mlp.gate_proj.weight", [c.intermediateSize, c.hiddenSize])
-    add(prefix + "mlp.up_proj.weight", [c.intermediateSize, c.hiddenSize])
-    layer.down = add(prefix + "mlp.down_proj.weight", [c.hiddenSize, c.intermediateSize])
-    return layer
+    let prefix = "model.layers.\(index)."
+    let (attention, hidden, inner) = (prefix + "self_attn.", c.hiddenSize, c.intermediateSize)
+    let sizes = [c.querySize, c.keyValueSize, c.keyValueSize]
+    let attentionNorm = add(prefix + "input_layernorm.weight", [hidden])
+    let queryKeyValue = addGroup(attention, ["q_proj", "k_proj", "v_proj"], sizes, hidden, first: 7 * index)
+    let bias = c.hasAttentionBias ? zip("qkv", sizes).map { add(attention + "\($0)_proj.bias", [$1]) }.first : nil
+    let output = addGroup(attention, ["o_proj"], [hidden], c.querySize, first: 7 * index + 3)
+    let outputBias = c.hasOutputBias ? add(attention + "o_proj.bias", [hidden]) : nil
+    let feedForwardNorm = add(prefix + "post_attention_layernorm.weight", [hidden])
+    let mlp = prefix + "mlp."
+    return Layer(
+      attentionNorm: attentionNorm, queryKeyValue: queryKeyValue, queryKeyValueBias: bias, output: output,
+      outputBias: outputBias, feedForwardNorm: feedForwardNorm,
+      gateUp: addGroup(mlp, ["gate_proj", "up_proj"], [inner, inner], hidden, first: 7 * index + 4),
+      down: addGroup(mlp, ["down_proj"], [hidden], inner, first: 7 * index + 6))
+  }
+
+  /// Weights that share their input, one behind the other.
+  private mutating func addGroup(
+    _ prefix: String, _ names: [String], _ rows: [Int], _ columns: Int, first: Int
+  ) -> LinearGroup {
+    let offsets = zip(names, rows).map { add(prefix + $0 + ".weight", [$1, columns]) }
+    return LinearGroup(at: offsets[0], first: first, rows: rows, columns: columns)
   }
 
   @discardableResult
@@ -87,6 +95,23 @@ package struct DecoderLayout: Equatable, Sendable {
     entries.append(entry)
     count += entry.count
     return entry.offset
+  }
+
+  /// A matrix that the rows of a forward pass are multiplied with.
+  struct Product: Equatable, Sendable {
+    let offset: Int
+    let rows: Int
+    let columns: Int
+  }
+
+  /// The matrices of a forward pass, the output head included; those of a group are one where they are fused.
+  func products(fused: Bool) -> [Product] {
+    let linear = layers.flatMap(\.groups).flatMap { group in
+      group.blocks(fused: fused).map {
+        Product(offset: group.offset + $0.first * group.columns, rows: $0.rows, columns: group.columns)
+      }
+    }
+    return linear + [Product(offset: head, rows: configuration.vocabularySize, columns: configuration.hiddenSize)]
   }
 
   /// The linear layers that adapters may target, in the order of the buffer: q, k, v, o, gate, up, down of every layer.

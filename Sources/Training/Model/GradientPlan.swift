@@ -10,6 +10,12 @@ package struct GradientPlan: Sendable {
     case dense
     /// The gradients of two factors with W = … + s·B·A, which need not G but B, A and the activations.
     case factored(FactorSpan)
+
+    /// The factors, where there are any.
+    var span: FactorSpan? {
+      guard case .factored(let span) = self else { return nil }
+      return span
+    }
   }
 
   /// Of each linear layer, in the layout's order: seven a decoder layer.

@@ -12,8 +12,8 @@ final class Lane<S: TransformerScalar>: @unchecked Sendable {
   /// Enough rows for matrix products to be efficient, and few enough for a layer's activations to stay in the cache.
   private static var mostRows: Int { 512 }
 
-  init(_ layout: DecoderLayout, denseCount: Int, factorCount: Int) {
-    decoder = Decoder(layout)
+  init(_ layout: DecoderLayout, savings: DecoderSavings, denseCount: Int, factorCount: Int) {
+    decoder = Decoder(layout, savings: savings)
     sink = GradientSink(denseCount: denseCount, factorCount: factorCount)
     cache = KeyValueCache(layout.configuration)
     dropoutMasks = layout.linearEntries.map { _ in Buffer() }
@@ -39,11 +39,11 @@ final class Lane<S: TransformerScalar>: @unchecked Sendable {
         next += 1
       } while next < groups.upperBound && pass.packed.rows + batch.groups[next].rows <= Self.mostRows
       decoder.forward(
-        weights, pass.packed, cache: nil, temperature: temperature,
+        weights, pass.packed, temperature: temperature,
         dropout: dropout.map { AdapterDropout($0.plan, lane: $0.lane, pass: passes, masks: dropoutMasks) })
       passes += 1
       let (count, v) = (decoder.outputCount, decoder.vocabularySize)
-      S.kernels.logSumExp(
+      decoder.kernels.logSumExp(
         decoder.logits, count, v, normalizers.reserve(count), tokenEntropies == nil ? nil : entropies.reserve(count))
       for target in pass.targets {
         logProbabilities[target.number] =
@@ -63,7 +63,7 @@ final class Lane<S: TransformerScalar>: @unchecked Sendable {
     let sums = rowWeights.reserve(count)
     rowWeights.zero(count)
     for target in pass.targets { sums[target.output] -= coefficients[target.number] }
-    S.kernels.weightedSoftmax(decoder.logits, count, v, normalizers.pointer, sums)
+    decoder.kernels.weightedSoftmax(decoder.logits, count, v, normalizers.pointer, sums)
     for target in pass.targets {
       decoder.logits[target.output * v + Int(target.token)] += coefficients[target.number]
     }

@@ -9,6 +9,8 @@ package final class ParallelDecoder<S: TransformerScalar> {
   package let threads: Int
   private let plan: GradientPlan
   private let lanes: [Lane<S>]
+  /// The weights that were last sampled from, where that is faster.
+  private let packed: PackedWeights<S>?
 
   private static var mostLanes: Int { 8 }
   /// Enough rows a lane for matrix products to be efficient.
@@ -20,13 +22,17 @@ package final class ParallelDecoder<S: TransformerScalar> {
   private static func laneCount(rows: Int) -> Int { min(mostLanes, max(2, rows / rowsPerLane)) }
 
   /// - Parameter factorCount: how many parameters an adapter has, for the factored gradients of `plan`.
-  package init(_ layout: DecoderLayout, plan: GradientPlan, factorCount: Int, threads: Int) {
+  package init(
+    _ layout: DecoderLayout, plan: GradientPlan, factorCount: Int, threads: Int,
+    savings: DecoderSavings = DecoderSavings()
+  ) {
     self.layout = layout
     self.threads = threads
     self.plan = plan
     lanes = (0..<Self.mostLanes).map { _ in
-      Lane(layout, denseCount: plan.wantsDense ? layout.count : 0, factorCount: factorCount)
+      Lane(layout, savings: savings, denseCount: plan.wantsDense ? layout.count : 0, factorCount: factorCount)
     }
+    packed = savings.packsWeights ? PackedWeights(layout, fused: savings.fusesProjections) : nil
   }
 
   /// Runs `body` for each of the first `count` lanes with its number, on at most `threads` threads.
@@ -41,9 +47,14 @@ package final class ParallelDecoder<S: TransformerScalar> {
   }
 
   /// Draws completions of every request.
-  package func sample(
-    _ weights: Buffer<S>, _ requests: [SamplingRequest], _ options: SamplingOptions
+  ///
+  /// - Parameter branches: adapters that are not merged into the weights.
+  func sample(
+    _ weights: Buffer<S>, branches: AdapterBranches<S>? = nil, _ requests: [SamplingRequest],
+    _ options: SamplingOptions
   ) -> [[Completion<S>]] {
+    packed?.update(from: weights.pointer)
+    let weights = SamplingWeights(flat: weights, packed: packed, branches: branches)
     // One token of each sequence is computed at a time, so their number is what makes a product efficient.
     let sequences = requests.reduce(0) { $0 + $1.generators.count }
     let count = min(Self.mostLanes, max(1, sequences / Self.sequencesPerLane))
@@ -53,7 +64,7 @@ package final class ParallelDecoder<S: TransformerScalar> {
     defer { results.pointer.deinitialize(count: count) }
     forEachLane(count) { index, lane in
       let part = requests[bounds[index]..<bounds[index + 1]]
-      if !part.isEmpty { results.pointer[index] = lane.sample(weights.pointer, part, options) }
+      if !part.isEmpty { results.pointer[index] = lane.sample(weights, part, options) }
     }
     return results.array(count).flatMap { $0 }
   }

@@ -43,7 +43,7 @@ extension Lane {
   /// Draws the completions of some requests together, token by token, with the keys and values so far in the cache; those
   /// that have ended leave the batch.
   func sample(
-    _ weights: UnsafePointer<S>, _ requests: ArraySlice<SamplingRequest>, _ options: SamplingOptions
+    _ weights: SamplingWeights<S>, _ requests: ArraySlice<SamplingRequest>, _ options: SamplingOptions
   ) -> [[Completion<S>]] {
     var drawing = Drawing<S>(requests, options)
     cache.reserve(rows: drawing.cacheRows)
@@ -130,16 +130,16 @@ private struct Drawing<S: TransformerScalar> {
   private mutating func nextTokens(_ decoder: Decoder<S>) -> ([Int32], [S], [S]) {
     let (v, count) = (decoder.vocabularySize, active.count)
     let (normalizers, entropies) = (Buffer<S>(decoder.outputCount), Buffer<S>(decoder.outputCount))
-    S.kernels.logSumExp(decoder.logits, decoder.outputCount, v, normalizers.pointer, entropies.pointer)
+    decoder.kernels.logSumExp(decoder.logits, decoder.outputCount, v, normalizers.pointer, entropies.pointer)
     let (tokens, logProbabilities) = (Buffer<Int32>(count), Buffer<S>(count))
     let uniforms = options.temperature == 0 ? [] : active.map { sequences[$0].generator.uniform() }
     func draw(_ positions: Range<Int>, fromRow row: Int) {
       let (logits, normalizer, first) = (decoder.logits + row * v, normalizers.pointer + row, positions.lowerBound)
       let (out, values) = (tokens.pointer + first, logProbabilities.pointer + first)
       if options.temperature == 0 {
-        S.kernels.drawLargest(logits, positions.count, v, normalizer, out, values)
+        decoder.kernels.drawLargest(logits, positions.count, v, normalizer, out, values)
       } else {
-        S.kernels.draw(logits, positions.count, v, normalizer, Array(uniforms[positions]), out, values)
+        decoder.kernels.draw(logits, positions.count, v, normalizer, Array(uniforms[positions]), out, values)
       }
     }
     let rows = active.map { sequences[$0].output }
