@@ -83,8 +83,12 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "Benchmarks",
-      dependencies: ["Measurement", "Training", "Spectra", "Adapters", "Weights", "LinearAlgebra", arguments],
-      exclude: ["peers"], swiftSettings: settings),
+      dependencies: [
+        "Reporting", "Measurement", "Training", "Spectra", "Adapters", "Weights", "LinearAlgebra", "COpenBLAS",
+        "CLAPACKE",
+        arguments, collections,
+      ],
+      exclude: ["peers", "thresholds.json"], swiftSettings: settings),
 
     // MARK: Tests
     .target(

@@ -25,6 +25,9 @@ enum TrainingWork: String, CaseIterable {
     }
   }
 
+  /// True where the peer needs the folder of scripts.
+  var needsScripts: Bool { false }
+
   /// Makes what is repeated; what it returns is shown once, so that both sides can be seen to do the same.
   func prepare(threads: Int, base: String) throws -> () throws -> String {
     switch self {

@@ -250,6 +250,7 @@ def main():
     parser.add_argument("work", choices=["laboratory", "step", "sampling", "grpo"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--base", default="")
+    parser.add_argument("--scripts", default="")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     # A peer may take standard output for itself.
