@@ -113,7 +113,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "spectroscope", "TestSupport", "LinearAlgebra", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights",
+        "spectroscope", "Benchmarks", "TestSupport", "LinearAlgebra", "RunStore", "Diagnosis", "Spectra", "Adapters",
+        "Weights",
         collections,
       ],
       swiftSettings: settings),

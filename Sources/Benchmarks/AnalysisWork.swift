@@ -126,7 +126,7 @@ struct AnalysisMeasurement {
     let own = try (0..<comparison.repetitions).map { repetition in
       let folder = scratch.path + "/basis-\(repetition)"
       defer { try? FileManager.default.removeItem(atPath: folder) }
-      let process = try MeasuredProcess.run(
+      let process = try MeasuredProcess.alone(
         program, ["basis", path + "/base", "--out", folder, "--jobs", "\(jobs)"])
       announced = try Self.announced(by: process)
       return Sample(value: process.peakMebibytes, said: "spectroscope basis --jobs \(jobs)")
@@ -160,7 +160,7 @@ struct AnalysisMeasurement {
     let source = try CheckpointSeries(path: path + "/series").checkpoints.last!.path
     let output = scratch.path + "/\(work.rawValue).h5"
     let samples = try comparison.run {
-      let process = try MeasuredProcess.run(
+      let process = try MeasuredProcess.alone(
         program,
         [
           "analyze", source, "--base", base, "--basis", basis, "--depth", depth, "--out", output, "--quiet", "--jobs",

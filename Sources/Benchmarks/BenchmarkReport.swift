@@ -69,7 +69,7 @@ extension Figure {
   }
 
   private func cell(_ side: Side) -> String {
-    let mark = side.factor == 1 ? "" : ", extrapolated ×\(Spread.text(side.factor))"
+    let mark = side.factor == 1 ? "" : ", extrapolated ×\(Spread.plain(side.factor))"
     let numbers = side.values.count == 1 ? Spread.text(side.values[0]) : side.spread.text
     return "\(numbers) \(unit.rawValue)\(mark)"
   }
@@ -78,9 +78,9 @@ extension Figure {
     guard let target, let isMet else { return "" }
     let text =
       switch target {
-      case .atMost(let limit): "≤ \(Spread.text(limit)) \(unit.rawValue)"
-      case .timesPeer(let limit): "≤ \(Spread.text(limit))×"
-      case .timesAsFast(let limit): "\(Spread.text(limit)) times as fast"
+      case .atMost(let limit): "≤ \(Spread.plain(limit)) \(unit.rawValue)"
+      case .timesPeer(let limit): "≤ \(Spread.plain(limit))×"
+      case .timesAsFast(let limit): "\(Spread.plain(limit)) times as fast"
       }
     return text + (isMet ? ": met" : ": MISSED")
   }

@@ -16,7 +16,7 @@ struct Benchmarks: ParsableCommand {
       """,
     subcommands: [
       PeersCommand.self, AnalysisCommand.self, CurvesCommand.self, CountsCommand.self, ShowCommand.self,
-      CountedCommand.self, ScaledCommand.self,
+      CountedCommand.self, ScaledCommand.self, MeasuredCommand.self,
     ],
     defaultSubcommand: PeersCommand.self)
 

@@ -32,17 +32,24 @@ struct Curve {
     return (slope, points.count > 2 ? (rest / (n - 2) / width).squareRoot() : .nan)
   }
 
+  /// The exponent between the two largest sizes, where other terms matter least.
+  var lastExponent: Double {
+    let (before, last) = (points[points.count - 2], points[points.count - 1])
+    return log(last.value / before.value) / log(Double(last.size) / Double(before.size))
+  }
+
   static func table(_ curves: [Curve]) -> String {
     var table = TextTable(columns: [
       ("work", .left), ("against", .left), ("of", .left), ("size: measured", .left), ("exponent", .left),
-      ("theory", .right),
+      ("at the end", .right), ("theory", .right),
     ])
     for curve in curves {
       let points = curve.points.map { "\($0.size): \(Spread.text($0.value))" }.joined(separator: "  ")
       let exponent = curve.exponent
       table.add([
         curve.unit == .seconds ? "\(curve.work), time" : "\(curve.work), memory", curve.varied, curve.unit.rawValue,
-        points, String(format: "%.2f ± %.2f", exponent.value, exponent.error), Spread.text(curve.theory),
+        points, String(format: "%.2f ± %.2f", exponent.value, exponent.error),
+        String(format: "%.2f", curve.lastExponent), Spread.plain(curve.theory),
       ])
     }
     return table.text
@@ -55,7 +62,7 @@ extension Curve {
       "work": .string(work), "varied": .string(varied), "unit": .string(unit.rawValue),
       "points": .array(points.map { ["size": .integer($0.size), "value": .number($0.value)] }),
       "theory": .number(theory), "exponent": .number(exponent.value),
-      "error": exponent.error.isFinite ? .number(exponent.error) : .null,
+      "last_exponent": .number(lastExponent), "error": exponent.error.isFinite ? .number(exponent.error) : .null,
     ]
   }
 
@@ -68,7 +75,7 @@ extension Curve {
       guard let size = row["size"]?.int, let value = row["value"]?.double else { return nil }
       return Point(size: size, value: value)
     }
-    guard points.count == rows.count else { return nil }
+    guard points.count == rows.count, points.count > 1 else { return nil }
     self.init(work: work, varied: varied, unit: unit, points: points, theory: theory)
   }
 }

@@ -18,7 +18,7 @@ struct CurvesCommand: ParsableCommand {
   var only = NameList<ScaledWork>.all
 
   @Option(help: ArgumentHelp("Repetitions of each point.", valueName: "n"))
-  var repetitions = 3
+  var repetitions = 2
 
   @OptionGroup var output: ReportOptions
 
@@ -48,8 +48,7 @@ struct Sweep {
   let time: Double
   let memory: Double?
 
-  // Sizes are where the leading term outweighs the others; of the basis and of depth geometry beyond 1024, up to which all vectors are
-  // kept, of depth full up to there.
+  // Sizes are where the leading term outweighs the others; where there is a base, beyond 1024, up to which all vectors are kept.
   static let all = [
     Sweep(
       work: .update, varied: "modules", sizes: [8, 16, 32, 64], fixed: ["hidden": 512, "rank": 16], time: 1, memory: nil
@@ -68,10 +67,11 @@ struct Sweep {
       work: .geometry, varied: "hidden", sizes: [1152, 1536, 2048, 2688],
       fixed: ["modules": 1, "rank": 16, "checkpoints": 1], time: 2, memory: 2),
     Sweep(
-      work: .geometry, varied: "checkpoints", sizes: [2, 4, 8, 16], fixed: ["modules": 1, "rank": 16, "hidden": 1152],
+      work: .geometry, varied: "checkpoints", sizes: [1, 2, 4], fixed: ["modules": 1, "rank": 16, "hidden": 1152],
       time: 1, memory: nil),
     Sweep(
-      work: .full, varied: "hidden", sizes: [256, 384, 576, 864], fixed: ["modules": 1, "checkpoints": 1], time: 3,
+      work: .full, varied: "hidden", sizes: [1152, 1536, 2048, 2688],
+      fixed: ["modules": 1, "rank": 16, "checkpoints": 1], time: 3,
       memory: 2),
     Sweep(work: .basis, varied: "modules", sizes: [2, 4, 8, 16], fixed: ["hidden": 512], time: 1, memory: 0),
     Sweep(

@@ -6,10 +6,18 @@ struct MeasuredProcess {
   let wallSeconds: Double
   /// On all its threads, in the program and in the system.
   let processorSeconds: Double
-  /// The most memory that it had at once.
+  /// The most memory that it, or this process when it started it, had at once.
   let peakMebibytes: Double
   let standardOutput: String
   let standardError: String
+
+  init(
+    status: Int32, wallSeconds: Double, processorSeconds: Double, peakMebibytes: Double, standardOutput: String,
+    standardError: String
+  ) {
+    (self.status, self.wallSeconds, self.processorSeconds) = (status, wallSeconds, processorSeconds)
+    (self.peakMebibytes, self.standardOutput, self.standardError) = (peakMebibytes, standardOutput, standardError)
+  }
 
   /// - Parameter environment: what is other than in this process; nil takes a variable away.
   init(_ program: String, _ arguments: [String], environment changes: [String: String?] = [:]) throws(BenchmarkError) {
@@ -33,13 +41,15 @@ struct MeasuredProcess {
   static func run(
     _ program: String, _ arguments: [String], environment: [String: String?] = [:]
   ) throws(BenchmarkError) -> MeasuredProcess {
-    let process = try MeasuredProcess(program, arguments, environment: environment)
-    guard process.status == 0 else {
-      let end = process.standardError.split(separator: "\n").suffix(6).joined(separator: "\n  ")
-      let command = ([program] + arguments).joined(separator: " ")
-      throw BenchmarkError("\(command)\n  expected exit code 0, found \(process.status):\n  \(end)")
-    }
-    return process
+    try MeasuredProcess(program, arguments, environment: environment).succeeded(program, arguments)
+  }
+
+  /// Itself, where the program ended with code 0.
+  func succeeded(_ program: String, _ arguments: [String]) throws(BenchmarkError) -> MeasuredProcess {
+    guard status != 0 else { return self }
+    let end = standardError.split(separator: "\n").suffix(6).joined(separator: "\n  ")
+    let command = ([program] + arguments).joined(separator: " ")
+    throw BenchmarkError("\(command)\n  expected exit code 0, found \(status):\n  \(end)")
   }
 
   private static func environment(_ changes: [String: String?]) -> [String] {

@@ -71,9 +71,14 @@ struct PeersCommand: ParsableCommand {
       threads: threads)
     defer { peer.stop() }
     let conditions = Figure.Conditions(
-      clock: .wall, threads: threads, size: "the laboratory's", depth: "", precision: "Float32")
+      clock: .wall, threads: threads, size: Self.size(of: work), depth: "", precision: "Float32")
     report.figures.append(
       try figure(work.rawValue, conditions, ours: ours, beside: work.peer, factor: 1, theirs: peer.run))
+  }
+
+  private static func size(of work: TrainingWork) -> String {
+    if work == .laboratory { return "the embedded base" }
+    return work.rawValue.hasSuffix("-m") ? "a decoder of size m" : "a decoder of size s"
   }
 
   private func add(_ work: SpectralWork, data: String, to report: inout BenchmarkReport) throws {

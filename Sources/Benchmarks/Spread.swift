@@ -16,6 +16,9 @@ struct Spread {
   /// "0.241 (0.238–0.252)".
   var text: String { "\(Self.text(median)) (\(Self.text(least))–\(Self.text(most)))" }
 
+  /// A number that somebody has chosen, without digits that say nothing.
+  static func plain(_ value: Double) -> String { String(format: "%g", value) }
+
   /// Three digits that count, without an exponent where the number is of everyday size.
   static func text(_ value: Double) -> String {
     guard value != 0, value.isFinite else { return value == 0 ? "0" : "\(value)" }

@@ -21,8 +21,12 @@ struct SyntheticModel {
     var generator = SeededGenerator(seed: 0)
     let scale = 1 / Float(hidden).squareRoot()
     var writer = SafetensorsWriter()
+    // A heavy head and a long tail, as trained weights have: without gaps between values iterations would find no end.
+    let fall = (0..<hidden).map { scale * powf(1 + Float($0) / 12, -0.45) }
     for path in paths {
-      writer.add(path + ".weight", shape: [rows, hidden], normals(rows * hidden, &generator, scale: scale))
+      var values = normals(rows * hidden, &generator, scale: 1)
+      for index in values.indices { values[index] *= fall[index % hidden] }
+      writer.add(path + ".weight", shape: [rows, hidden], values)
     }
     try writer.write(to: folder + "/model.safetensors")
     try PendingFile.write(#"{"model_type": "qwen2"}"#, to: folder + "/config.json")
@@ -38,7 +42,7 @@ struct SyntheticModel {
       for path in paths {
         let (a, b) = ("base_model.model.\(path).lora_A.weight", "base_model.model.\(path).lora_B.weight")
         writer.add(a, shape: [rank, hidden], normals(rank * hidden, &generator, scale: 0.02))
-        writer.add(b, shape: [rows, rank], normals(rows * rank, &generator, scale: 1e-3 * Float(step)))
+        writer.add(b, shape: [rows, rank], normals(rows * rank, &generator, scale: 1e-3))
       }
       try writer.write(to: place + "/adapter_model.safetensors")
       let configuration: JSONValue = ["peft_type": "LORA", "r": .integer(rank), "lora_alpha": .integer(2 * rank)]
