@@ -83,8 +83,12 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "Benchmarks",
-      dependencies: ["Measurement", "Training", "Spectra", "Adapters", "Weights", "LinearAlgebra", arguments],
-      exclude: ["peers"], swiftSettings: settings),
+      dependencies: [
+        "Reporting", "Measurement", "Training", "Spectra", "Adapters", "Weights", "LinearAlgebra", "COpenBLAS",
+        "CLAPACKE",
+        arguments, collections,
+      ],
+      exclude: ["peers", "thresholds.json"], swiftSettings: settings),
 
     // MARK: Tests
     .target(
@@ -109,7 +113,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "spectroscope", "TestSupport", "LinearAlgebra", "RunStore", "Diagnosis", "Spectra", "Adapters", "Weights",
+        "spectroscope", "Benchmarks", "TestSupport", "LinearAlgebra", "RunStore", "Diagnosis", "Spectra", "Adapters",
+        "Weights",
         collections,
       ],
       swiftSettings: settings),

@@ -1,4 +1,5 @@
 import Foundation
+import OrderedCollections
 import Weights
 
 /// A Python process that does the same work, one repetition whenever it is asked.
@@ -17,8 +18,7 @@ final class Peer {
   init(python: String, script: String, arguments: [String], threads: Int) throws(BenchmarkError) {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [python, Self.folder + "/" + script] + arguments + ["--threads", String(threads)]
-    let limits = ["OMP_NUM_THREADS": String(threads), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"]
-    process.environment = ProcessInfo.processInfo.environment.merging(limits) { $1 }
+    process.environment = Self.environment(threads: threads)
     process.standardInput = input
     process.standardOutput = output
     do {
@@ -26,19 +26,26 @@ final class Peer {
       _ = try answer()
     } catch {
       throw BenchmarkError(
-        "the peer \(script) did not start with \(python). It needs: pip install torch transformers peft trl "
-          + "(and --python names the interpreter that has them)")
+        "the peer \(script) \(arguments.first ?? "") did not start with \(python). It needs: pip install torch "
+          + "transformers peft trl (and --python names the interpreter that has them)")
     }
   }
 
+  /// The environment of this process without what is meant for its own, older OpenBLAS: it slows the newer ones of the peers down.
+  private static func environment(threads: Int) -> [String: String] {
+    var environment = ProcessInfo.processInfo.environment
+    for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"] { environment[name] = nil }
+    let limits = ["OMP_NUM_THREADS": String(threads), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"]
+    return environment.merging(limits) { $1 }
+  }
+
   /// Runs one repetition; returns its seconds, as the peer measured them, and what else it says.
-  func run() throws(BenchmarkError) -> (seconds: Double, report: JSONValue) {
+  func run() throws(BenchmarkError) -> Sample {
     input.fileHandleForWriting.write(Data("\n".utf8))
-    let report = try answer()
-    guard let seconds = report["seconds"]?.double else {
-      throw BenchmarkError("the peer gave no seconds: \(report.text())")
+    guard case .object(var report) = try answer(), let seconds = report.removeValue(forKey: "seconds")?.double else {
+      throw BenchmarkError("the peer gave no seconds")
     }
-    return (seconds, report)
+    return Sample(value: seconds, said: report.map { "\($0.key) \($0.value.text())" }.joined(separator: ", "))
   }
 
   /// Ends the peer.
@@ -63,11 +70,22 @@ final class Peer {
       unread += more
     }
   }
-}
 
-/// Why a benchmark cannot be run.
-struct BenchmarkError: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) { self.description = description }
+  /// The versions of Python and of the peers' packages; what is not installed is left out.
+  static func versions(python: String) throws(BenchmarkError) -> String {
+    let script = """
+      import importlib.metadata as m, platform
+      names = "numpy torch transformers peft trl weightwatcher scipy".split()
+      found = {d.metadata["Name"].lower(): d.version for d in m.distributions() if d.metadata["Name"]}
+      print(", ".join(["Python " + platform.python_version()] + [f"{n} {found[n]}" for n in names if n in found]))
+      """
+    let process = try MeasuredProcess("/usr/bin/env", [python, "-c", script])
+    guard process.status == 0 else {
+      throw BenchmarkError(
+        "\(python): expected a Python interpreter for the peers, found: "
+          + process.standardError.trimmingCharacters(in: .whitespacesAndNewlines) + ". --python names one that has them"
+      )
+    }
+    return process.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
 }

@@ -52,6 +52,9 @@ enum TrainingWork: String, CaseIterable {
     }
   }
 
+  /// True where the peer needs the folder of scripts.
+  var needsScripts: Bool { false }
+
   /// Makes what is repeated; what it returns is shown once, so that both sides can be seen to do the same.
   ///
   /// - Parameter saving: what the work is to do without; the laboratory has all.

@@ -15,3 +15,9 @@ void keep_freed_pages(long map_threshold, long trim_threshold) {
   (void)trim_threshold;
 #endif
 }
+
+void return_freed_pages(void) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}

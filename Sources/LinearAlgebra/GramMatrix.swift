@@ -93,9 +93,7 @@ package struct TridiagonalForm: Sendable {
     let count = range.count
     guard count > 0 else { return Matrix(rows: 0, columns: order) }
     // Rows of length n one after the other are LAPACK's columns; ascending there, so reversed here.
-    let robust = relativelyRobustVectors(range)
-    var z: [Double]
-    if let robust, Self.isOrthonormal(robust, order: order) { z = robust } else { z = try vectorsByQRIteration(range) }
+    var z = try orthonormalVectors(range)
     let info = LAPACKE_dormtr(
       columnMajor, CChar(UInt8(ascii: "L")), lower, CChar(UInt8(ascii: "N")), Int32(order), Int32(count), reflectors,
       Int32(order), tau, &z, Int32(order))
@@ -127,23 +125,41 @@ package struct TridiagonalForm: Sendable {
     return info == 0 && Int(found) == count ? z : nil
   }
 
-  /// max |zᵀz − 1| within 1e-12: representations that are not robust lose far more at once.
-  private static func isOrthonormal(_ z: [Double], order: Int) -> Bool {
-    let rows = Matrix(rows: z.count / order, columns: order, elements: z)
-    var gram = product(rows.view, rows.transposed)
-    for i in 0..<gram.rows { gram[i, i] -= 1 }
-    return gram.elements.allSatisfy { abs($0) <= 1e-12 }
+  /// The eigenvectors of T by the fastest way that leaves them orthonormal: of the range, of which all are taken where that fails, and by
+  /// QR iteration.
+  private func orthonormalVectors(_ range: Range<Int>) throws(LinearAlgebraError) -> [Double] {
+    for attempt in [range, 0..<order] {
+      guard let found = relativelyRobustVectors(attempt) else { continue }
+      let vectors = attempt == range ? found : part(range, of: found)
+      if isOrthonormal(vectors) { return vectors }
+    }
+    return part(range, of: try vectorsByQRIteration())
   }
 
-  /// All eigenvectors of T by implicit QR, of which the range is kept: O(n³), for the rare matrices that dstemr fails on.
-  private func vectorsByQRIteration(_ range: Range<Int>) throws(LinearAlgebraError) -> [Double] {
+  /// A range, in descending order, of all n vectors in ascending order.
+  private func part(_ range: Range<Int>, of all: [Double]) -> [Double] {
+    Array(all[(order - range.upperBound) * order..<(order - range.lowerBound) * order])
+  }
+
+  /// max |zᵀz − 1| within 16·n·u, or 1e-12 of small matrices: vectors of robust representations are orthogonal to O(n·u) (Dhillon and
+  /// Parlett 2004), those of others lose far more at once.
+  private func isOrthonormal(_ z: [Double]) -> Bool {
+    let rows = Matrix(rows: z.count / order, columns: order, elements: z)
+    var gram = product(rows.view, rows.transposed)
+    for i in 0..<gram.rows { gram.elements[i * (gram.rows + 1)] -= 1 }
+    let most = max(1e-12, 16 * Double(order) * .unitRoundoff)
+    return gram.elements.allSatisfy { abs($0) <= most }
+  }
+
+  /// All eigenvectors of T by implicit QR, ascending: O(n³), for the rare matrices that dstemr fails on.
+  private func vectorsByQRIteration() throws(LinearAlgebraError) -> [Double] {
     let n = order
     var (d, e) = (diagonal, offDiagonal)
     var z = [Double](repeating: 0, count: n * n)
     guard LAPACKE_dsteqr(columnMajor, CChar(UInt8(ascii: "I")), Int32(n), &d, &e, &z, Int32(n)) == 0 else {
       throw .notConverged(routine: "dsteqr")
     }
-    return Array(z[(n - range.upperBound) * n..<(n - range.lowerBound) * n])
+    return z
   }
 }
 

@@ -80,10 +80,12 @@ extension SpectralBasis {
       tellsNullSpace: tellsNullSpace)
   }
 
-  /// The same of W₀ + ΔW, whose Gram matrix is known in the coordinates of a side of W₀: the first vectors.
-  init(of w: UpdatedWeight, gram: UpdatedGram, of basis: SpectralBasis, leading: Int) throws {
+  /// The same of W₀ + ΔW, whose Gram matrix is known in the coordinates of a side of W₀.
+  init(
+    of w: UpdatedWeight, gram: UpdatedGram, of basis: SpectralBasis, leading: Int, trailing: Int
+  ) throws {
     try self.init(
-      of: w, gram: gram.dense(), in: gram.side.vectors, errorOfGram: basis.error, leading: leading, trailing: 0,
+      of: w, gram: gram.dense(), in: gram.side.vectors, errorOfGram: basis.error, leading: leading, trailing: trailing,
       keepsSide: false,
       tellsNullSpace: false)
   }

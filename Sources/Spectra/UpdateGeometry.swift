@@ -61,11 +61,13 @@ package struct WeightDrift: Sendable {
     }
     let looked = frame.isFull ? min(Intruders.most, frame.basis.order) : 0
     let count = max(frame.wanted.max()!, looked)
+    // Small values are exact with their vectors; without them they would need another, slower decomposition.
+    let refined = frame.isFull ? min(frame.k, frame.basis.order - count) : 0
     let decomposition =
       if let gram, gram.isOnShorterSide {
-        try SpectralBasis(of: operand, gram: gram, of: frame.basis, leading: count)
+        try SpectralBasis(of: operand, gram: gram, of: frame.basis, leading: count, trailing: refined)
       } else {
-        try SpectralBasis(of: operand, leading: count, trailing: 0)
+        try SpectralBasis(of: operand, leading: count, trailing: refined)
       }
     subspace = UpdatedSubspace(of: decomposition, first: frame.wanted + (looked > 0 ? [looked] : []))
     values = frame.isFull ? decomposition.values : nil

@@ -6,16 +6,20 @@ import Weights
 /// The program itself, as a user of the command line meets it.
 enum Program {
   /// The executable beside the test bundle: in the build folder of the process that runs the tests.
-  static let path: String = {
+  static let path = executable("spectroscope")
+  /// The other one, of the benchmarks.
+  static let benchmarks = executable("spectroscope-benchmarks")
+
+  private static func executable(_ name: String) -> String {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { [$0] } ?? []
     for candidate in own + CommandLine.arguments {
       guard let bundle = candidate.range(of: ".xctest") else { continue }
       let folder = URL(fileURLWithPath: String(candidate[..<bundle.upperBound])).deletingLastPathComponent()
-      let program = folder.appendingPathComponent("spectroscope").path
+      let program = folder.appendingPathComponent(name).path
       if FileManager.default.isExecutableFile(atPath: program) { return program }
     }
-    fatalError("there is no executable spectroscope beside the test bundle of \(own + CommandLine.arguments)")
-  }()
+    fatalError("there is no executable \(name) beside the test bundle of \(own + CommandLine.arguments)")
+  }
 
   /// The environment of the tests without what would change the program's output, and with a cache of its own.
   static let environment = ProcessInfo.processInfo.environment.filter {

@@ -2,15 +2,18 @@
 
     python spectral.py make --out FOLDER --size 1.5b|7b --layers N --checkpoints N
                                                     writes a base of so many layers, and a series of LoRA checkpoints on it
-    python spectral.py qr|naive|base-naive|base-transposed|weightwatcher --data FOLDER --threads N
+    python spectral.py qr|gram|naive|base-naive|base-transposed|weightwatcher --data FOLDER --threads N [--scripts FOLDER]
 
-The works are timed on one layer; the other layers of a model have the same shapes.
+The works are timed on one layer; the other layers of a model have the same shapes. The Gram route is not here: it is taken from
+spectral.py in the folder of scripts.
 """
 import argparse
 import glob
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -112,6 +115,24 @@ def qr(data):
     return run
 
 
+def gram(data, scripts):
+    """The Gram route of the folder's spectral.py, Float64, on the same files; it gives seconds of the processor for 28 layers."""
+    shard = os.path.abspath(next(glob.iglob(f"{data}/base/model-00001-of-*.safetensors")))
+    place = tempfile.mkdtemp()
+    os.makedirs(f"{place}/base")
+    os.symlink(shard, f"{place}/base/model.safetensors")
+    os.symlink(os.path.abspath(f"{data}/series"), f"{place}/series")
+    command = [sys.executable, f"{scripts}/spectral.py", "--model", "r1_15b", "--layers", "1", "--dir", place, "--section", "smart"]
+
+    def run():
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        found = {row["name"]: row for row in map(json.loads, lines) if "name" in row}
+        figure = found["smart_gram64_series_total"]
+        return {"precision": "Float64", "seconds": figure["value"] / figure["extrapolated_layers"]}
+
+    return run
+
+
 def naive(data):
     """PyTorch as called naively, Float32: dense ΔW, its SVD, cosines with the base's frames. One checkpoint; 20 take 20 times as long."""
     frames = {m: torch.linalg.svd(w, full_matrices=False) for m, w in base(data).items()}
@@ -172,24 +193,25 @@ WORK = {
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", choices=["make", *WORK])
+    parser.add_argument("work", choices=["make", "gram", *WORK])
     parser.add_argument("--out")
     parser.add_argument("--size", choices=SIZES, default="1.5b")
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--checkpoints", type=int, default=STEPS)
     parser.add_argument("--data")
+    parser.add_argument("--scripts", default="")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.work == "make":
         make(arguments.out, arguments.size, arguments.layers, arguments.checkpoints)
         return print(json.dumps({"made": True}), flush=True)
-    run = WORK[arguments.work](arguments.data)
+    run = gram(arguments.data, arguments.scripts) if arguments.work == "gram" else WORK[arguments.work](arguments.data)
     print(json.dumps({"ready": True}), flush=True)
     for _ in sys.stdin:
         began = time.process_time()
         report = run()
-        print(json.dumps(report | {"seconds": time.process_time() - began}), flush=True)
+        print(json.dumps({"seconds": time.process_time() - began} | report), flush=True)
 
 
 if __name__ == "__main__":
