@@ -15,7 +15,8 @@ struct Benchmarks: ParsableCommand {
       read – is held to limits by counts.
       """,
     subcommands: [
-      PeersCommand.self, AnalysisCommand.self, CurvesCommand.self, CountsCommand.self, ShowCommand.self,
+      PeersCommand.self, SavingsCommand.self, AnalysisCommand.self, CurvesCommand.self, CountsCommand.self,
+      ShowCommand.self,
       CountedCommand.self, ScaledCommand.self, MeasuredCommand.self,
     ],
     defaultSubcommand: PeersCommand.self)

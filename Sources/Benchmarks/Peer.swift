@@ -40,10 +40,13 @@ final class Peer {
   }
 
   /// Runs one repetition; returns its seconds, as the peer measured them, and what else it says.
-  func run() throws(BenchmarkError) -> Sample {
+  func run(_ clock: Clock) throws(BenchmarkError) -> Sample {
     input.fileHandleForWriting.write(Data("\n".utf8))
-    guard case .object(var report) = try answer(), let seconds = report.removeValue(forKey: "seconds")?.double else {
-      throw BenchmarkError("the peer gave no seconds")
+    guard case .object(var report) = try answer() else { throw BenchmarkError("the peer gave no object") }
+    let wall = report.removeValue(forKey: "seconds")?.double
+    let processor = report.removeValue(forKey: "processor_seconds")?.double
+    guard let seconds = clock == .wall ? wall : processor else {
+      throw BenchmarkError("the peer gave no seconds of the \(clock.rawValue)")
     }
     return Sample(value: seconds, said: report.map { "\($0.key) \($0.value.text())" }.joined(separator: ", "))
   }

@@ -70,15 +70,12 @@ struct PeersCommand: ParsableCommand {
       python: python, script: "training.py", arguments: [work.rawValue, "--base", base] + scriptArguments,
       threads: threads)
     defer { peer.stop() }
-    let conditions = Figure.Conditions(
-      clock: .wall, threads: threads, size: Self.size(of: work), depth: "", precision: "Float32")
-    report.figures.append(
-      try figure(work.rawValue, conditions, ours: ours, beside: work.peer, factor: 1, theirs: peer.run))
-  }
-
-  private static func size(of work: TrainingWork) -> String {
-    if work == .laboratory { return "the embedded base" }
-    return work.rawValue.hasSuffix("-m") ? "a decoder of size m" : "a decoder of size s"
+    let conditions = work.conditions(threads: threads)
+    var figure = try figure(
+      work.rawValue, conditions, ours: ours, beside: work.peer, factor: 1,
+      theirs: { try peer.run(conditions.clock ?? .wall) })
+    figure.target = work.target
+    report.figures.append(figure)
   }
 
   private func add(_ work: SpectralWork, data: String, to report: inout BenchmarkReport) throws {
@@ -93,7 +90,8 @@ struct PeersCommand: ParsableCommand {
     defer { process.stop() }
     report.figures.append(
       try figure(
-        work.rawValue, work.conditions, ours: ours, beside: peer.text, factor: peer.factor, theirs: process.run))
+        work.rawValue, work.conditions, ours: ours, beside: peer.text, factor: peer.factor,
+        theirs: { try process.run(.processor) }))
   }
 
   /// What a second worker costs in processor time.

@@ -43,7 +43,7 @@ struct SpectralSeries {
           baseNorm: ends.basis.frobeniusNorm, rank: product.terms, roundingNorm: try factors.roundingNorm())
         var metrics = MetricValues(of: spectrum, in: scale)
         let update = try DirectedUpdate(of: product, spectrum: spectrum)
-        let shares = EnergyShares(of: update, at: ends, pulled: nil)
+        let shares = EnergyShares(of: update, at: ends)
         metrics.add(shares, null: .isotropic, basis: ends.basis, k: ends.k)
         count += metrics[.leftEnergyBottom] == nil ? 0 : 1
       }

@@ -51,44 +51,6 @@ enum SpectralWork: String, CaseIterable {
       base: data + "/base", folder: BasisFolder(path: folder),
       keeping: KeptVectors(directions: SpectralSeries.directions), jobs: jobs)
     let outcome = try plan.run(shouldStop: { false }, report: { _ in })
-<<<<<<< HEAD
-    return "\(outcome.computed) bases, all values and both ends of 32, Float64, read and written"
-  }
-
-  /// Every column of depth update, and the energies at both ends of W₀'s spectrum, at 20 checkpoints.
-  private static func series(_ data: String) throws -> () throws -> String {
-    let base = try BaseModel(path: data + "/base")
-    let checkpoints = try CheckpointSeries(path: data + "/series").checkpoints
-    var frames: [String: EndFrames] = [:]
-    for name in base.tensorNames {
-      let (rows, columns, values) = try base.readMatrix(name, as: Double.self)
-      let basis = try SpectralBasis(
-        of: Matrix(rows: rows, columns: columns, elements: values), keeping: KeptVectors(directions: 32))
-      frames[String(name.dropLast(".weight".count))] = EndFrames(of: basis, k: 32)
-    }
-    let known = frames
-    return {
-      var count = 0
-      for checkpoint in checkpoints {
-        let adapter = try AdapterFolder(path: checkpoint.path)
-        for module in adapter.modules {
-          let factors = try adapter.factors(of: module)
-          let ends = known[module.path]!
-          let product = factors.product
-          let spectrum = try UpdateSpectrum(of: product)
-          let scale = ModuleScale(
-            baseNorm: ends.basis.frobeniusNorm, rank: module.rank, roundingNorm: try factors.roundingNorm())
-          var metrics = MetricValues(of: spectrum, in: scale)
-          let update = try DirectedUpdate(of: product, spectrum: spectrum)
-          let shares = EnergyShares(of: update, at: ends)
-          metrics.add(shares, null: .isotropic, basis: ends.basis, k: 32)
-          count += metrics[.leftEnergyBottom] == nil ? 0 : 1
-        }
-      }
-      return "\(count) updates at \(checkpoints.count) checkpoints, Float64"
-    }
-=======
     return "\(outcome.computed) bases, all values and both ends of \(SpectralSeries.directions), read and written"
->>>>>>> bench
   }
 }

@@ -52,8 +52,27 @@ enum TrainingWork: String, CaseIterable {
     }
   }
 
-  /// True where the peer needs the folder of scripts.
-  var needsScripts: Bool { false }
+  /// How many times as fast as its peer it is to be at least, one thread on either side.
+  var target: Target? {
+    switch self {
+    case .step: .timesAsFast(1.3)
+    case .stepCompiled, .stepHandCompiled: .timesAsFast(1.1)
+    case .sampling: .timesAsFast(2.5)
+    case .samplingM: .timesAsFast(1.6)
+    case .grpo: .timesAsFast(2.8)
+    case .grpoHand: .timesAsFast(2.2)
+    case .grpoM: .timesAsFast(2)
+    case .grpoHandM: .timesAsFast(1.8)
+    case .laboratory, .stepHand, .stepUpper, .grpoRare: nil
+    }
+  }
+
+  /// What both sides of a figure have in common; with one thread seconds of the processor, which others' work does not lengthen.
+  func conditions(threads: Int) -> Figure.Conditions {
+    let size = self == .laboratory ? "the embedded base" : "a decoder of size \(size)"
+    return Figure.Conditions(
+      clock: threads == 1 ? .processor : .wall, threads: threads, size: size, depth: "", precision: "Float32")
+  }
 
   /// Makes what is repeated; what it returns is shown once, so that both sides can be seen to do the same.
   ///

@@ -211,7 +211,7 @@ def main():
     for _ in sys.stdin:
         began = time.process_time()
         report = run()
-        print(json.dumps({"seconds": time.process_time() - began} | report), flush=True)
+        print(json.dumps({"processor_seconds": time.process_time() - began} | report), flush=True)
 
 
 if __name__ == "__main__":

@@ -349,13 +349,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("work", choices=WORKS)
     parser.add_argument("--threads", type=int, default=1)
-<<<<<<< HEAD
     parser.add_argument("--base", default="", help="the folder of the embedded base, for the laboratory")
     parser.add_argument("--scripts", default="", help="the folder of train.py")
-=======
-    parser.add_argument("--base", default="")
-    parser.add_argument("--scripts", default="")
->>>>>>> bench
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     # A peer may take standard output for itself.
