@@ -35,7 +35,10 @@ struct BasisStages {
 
   private static func stages(of w: Matrix<Double>) throws -> [(name: String, seconds: Double)] {
     let n = w.smallerDimension
-    let kept = KeptVectors(directions: SpectralSeries.directions).counts(rows: w.rows, columns: w.columns)
+    let wanted = KeptVectors(directions: SpectralSeries.directions)
+    let kept = wanted.counts(rows: w.rows, columns: w.columns)
+    let keepsSide = wanted.keepsWholeSide(rows: w.rows, columns: w.columns)
+    let ends = [n - kept.leading..<n, 0..<kept.trailing].filter { !$0.isEmpty }
     var (a, tau) = ([Double](repeating: 0, count: n * n), [Double](repeating: 0, count: n))
     var (d, e) = (tau, tau)
     var images = [Double](repeating: 0, count: (kept.leading + kept.trailing) * w.largerDimension)
@@ -45,7 +48,7 @@ struct BasisStages {
       stages.append((name, try Clock.processor.time(work).seconds))
     }
     time("syrk") { gram(of: w, &a) }
-    if w.rows != w.columns, kept.leading < n {
+    if w.rows != w.columns, !keepsSide {
       var r = a
       time("potrf") { LAPACKE_dpotrf(columnMajor, lower, Int32(n), &r, Int32(n)) }
     }
@@ -53,11 +56,10 @@ struct BasisStages {
     var values = (d, e)
     try time("sterf") { try check(LAPACKE_dsterf(Int32(n), &values.0, &values.1), "dsterf") }
     try time("stemr") {
-      for range in [n - kept.leading..<n, 0..<kept.trailing] where !range.isEmpty {
-        z.append(try vectors(range, of: (d, e)))
-      }
+      for range in keepsSide ? [0..<n] : ends { z.append(try vectors(range, of: (d, e))) }
     }
     try time("ormtr") { for index in z.indices { try bringBack(&z[index], a, tau) } }
+    if keepsSide { z = ends.map { range in Array(z[0][range.lowerBound * n..<range.upperBound * n]) } }
     time("U = W·V/σ") { multiply(w, z, &images) }
     return stages
   }
@@ -81,7 +83,7 @@ struct BasisStages {
     var (values, z) = ([Double](repeating: 0, count: n), [Double](repeating: 0, count: n * range.count))
     var support = [Int32](repeating: 0, count: 2 * range.count)
     let info = LAPACKE_dstemr(
-      columnMajor, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "I")), Int32(n), &d, &e, 0, 0,
+      columnMajor, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: range.count == n ? "A" : "I")), Int32(n), &d, &e, 0, 0,
       Int32(range.lowerBound + 1), Int32(range.upperBound), &found, &values, &z, Int32(n), Int32(range.count),
       &support, &tryRelative)
     try check(info, "dstemr")
