@@ -64,18 +64,18 @@ struct Sweep {
       work: .update, varied: "rank", sizes: [32, 64, 128, 256], fixed: ["modules": 2, "hidden": 4096], time: 2,
       memory: 1),
     Sweep(
-      work: .geometry, varied: "hidden", sizes: [1152, 1536, 2048, 2688],
+      work: .geometry, varied: "hidden", sizes: [1152, 1408, 1664, 2048],
       fixed: ["modules": 1, "rank": 16, "checkpoints": 1], time: 2, memory: 2),
     Sweep(
       work: .geometry, varied: "checkpoints", sizes: [1, 2, 4], fixed: ["modules": 1, "rank": 16, "hidden": 1152],
       time: 1, memory: nil),
     Sweep(
-      work: .full, varied: "hidden", sizes: [1152, 1536, 2048, 2688],
+      work: .full, varied: "hidden", sizes: [1152, 1408, 1664, 2048],
       fixed: ["modules": 1, "rank": 16, "checkpoints": 1], time: 3,
       memory: 2),
     Sweep(work: .basis, varied: "modules", sizes: [2, 4, 8, 16], fixed: ["hidden": 512], time: 1, memory: 0),
     Sweep(
-      work: .basis, varied: "hidden", sizes: [1152, 1536, 2048, 2688], fixed: ["modules": 1, "rank": 16], time: 3,
+      work: .basis, varied: "hidden", sizes: [1152, 1408, 1664, 2048], fixed: ["modules": 1, "rank": 16], time: 3,
       memory: 2),
   ]
 

@@ -144,11 +144,12 @@ package struct TridiagonalForm: Sendable {
   /// max |zᵀz − 1| within 16·n·u, or 1e-12 of small matrices: vectors of robust representations are orthogonal to O(n·u) (Dhillon and
   /// Parlett 2004), those of others lose far more at once.
   private func isOrthonormal(_ z: [Double]) -> Bool {
-    let rows = Matrix(rows: z.count / order, columns: order, elements: z)
-    var gram = product(rows.view, rows.transposed)
-    for i in 0..<gram.rows { gram.elements[i * (gram.rows + 1)] -= 1 }
+    // Reading a matrix in memory does not fail.
+    let gram = try! GramMatrix(of: Matrix(rows: z.count / order, columns: order, elements: z))
     let most = max(1e-12, 16 * Double(order) * .unitRoundoff)
-    return gram.elements.allSatisfy { abs($0) <= most }
+    return (0..<gram.order).allSatisfy { i in
+      (i..<gram.order).allSatisfy { j in abs(gram.upper[i * gram.order + j] - (i == j ? 1 : 0)) <= most }
+    }
   }
 
   /// All eigenvectors of T by implicit QR, ascending: O(n³), for the rare matrices that dstemr fails on.
