@@ -14,7 +14,7 @@ func benchmarks(_ arguments: String..., environment: [String: String] = Program.
     let result = try benchmarks("--help")
     let listed = result.stdout.split(separator: "\n").filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }
     let names = listed.compactMap { $0.split(separator: " ").first.map(String.init) }
-    #expect(names == ["-h,", "peers", "analysis", "curves", "counts", "show", "See"])
+    #expect(names == ["-h,", "peers", "savings", "analysis", "curves", "counts", "show", "See"])
     #expect(result.stderr == "" && result.status == 0)
   }
 
