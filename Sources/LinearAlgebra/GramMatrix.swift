@@ -128,7 +128,7 @@ package struct TridiagonalForm: Sendable {
   /// The eigenvectors of T by the fastest way that leaves them orthonormal: of the range, of which all are taken where that fails, and by
   /// QR iteration.
   private func orthonormalVectors(_ range: Range<Int>) throws(LinearAlgebraError) -> [Double] {
-    for attempt in [range, 0..<order] {
+    for attempt in range.count == order ? [range] : [range, 0..<order] {
       guard let found = relativelyRobustVectors(attempt) else { continue }
       let vectors = attempt == range ? found : part(range, of: found)
       if isOrthonormal(vectors) { return vectors }

@@ -95,7 +95,8 @@ struct BasisFile {
   /// How many vectors of each end it holds.
   var counts: (leading: Int, trailing: Int) { (integer("leading"), integer("trailing")) }
 
-  private func integer(_ name: String) -> Int { max(0, metadata[name].flatMap { Int($0) } ?? 0) }
+  /// Not more than a dimension can be, so that sums of what a foreign file claims do not overflow.
+  private func integer(_ name: String) -> Int { max(0, min(metadata[name].flatMap { Int($0) } ?? 0, 1 << 31)) }
   private func number(_ name: String) -> Double { metadata[name].flatMap { Double($0) } ?? .nan }
 
   /// Whether it has the vectors wanted of a weight.
@@ -132,6 +133,10 @@ struct BasisFile {
       guard left.columns == rows, right.columns == columns, left.rows == kept, right.rows == kept,
         values.count == min(rows, columns), kept <= values.count
       else { throw broken(file, "expected tensors of the sizes that its metadata states, found others") }
+      let scales = ["frobenius_norm", "error_direct", "error_squared"].map(number)
+      guard scales.allSatisfy({ $0 >= 0 && $0.isFinite }), values.allSatisfy({ $0 >= 0 }),
+        zip(values, values.dropFirst()).allSatisfy({ $0 >= $1 })
+      else { throw broken(file, "expected singular values in descending order, a norm and errors, found others") }
       let isTall = rows >= columns
       let side = try counts.leading == values.count ? (isTall ? right : left) : holdsWholeSide ? matrix("side") : nil
       guard side.map({ $0.rows == values.count && $0.columns == values.count }) ?? true else {

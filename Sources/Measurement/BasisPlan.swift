@@ -84,6 +84,7 @@ package struct BasisPlan: Sendable {
       .init(
         done: outcome.computed + outcome.kept + outcome.failures.count, resumed: outcome.kept, total: tensors.count)
     }
+    if folder.verifies { KeptNorms.forget(in: folder) }
     try forEachConcurrently(tensors, workers: jobs, shouldStop: shouldStop) { name in
       let result = try make(name)
       report(

@@ -31,11 +31,14 @@ final class KeptNorms: Sendable {
 
   private static func path(in folder: BasisFolder) -> String { folder.path + "/norms.jsonl" }
 
+  /// Forgets all norms of a folder whose weights are to be looked at again.
+  static func forget(in folder: BasisFolder) { try? FileManager.default.removeItem(atPath: path(in: folder)) }
+
   /// ‖W‖_F: kept, or read from the weight and kept.
   ///
   /// - Throws: `FileError` where the weight cannot be used.
   func norm(of tensor: BaseTensor) throws(FileError) -> Double {
-    guard let folder, !folder.verifies else { return try tensor.frobeniusNorm() }
+    guard let folder else { return try tensor.frobeniusNorm() }
     let key = Key(name: BasisFolder.name(of: tensor), identity: try BasisIdentity(of: tensor).text)
     if let kept = norms.withLock({ $0[key] }) { return kept }
     let norm = try tensor.frobeniusNorm()
@@ -48,6 +51,9 @@ final class KeptNorms: Sendable {
   private func keep(_ norm: Double, _ key: Key, in folder: BasisFolder) throws {
     try folder.create()
     let line: JSONValue = ["tensor": .string(key.name), "source": .string(key.identity), "norm": .number(norm)]
-    try AppendedFile(path: Self.path(in: folder)).append(line.text() + "\n")
+    let file = try AppendedFile(path: Self.path(in: folder))
+    // Other processes add to it as well, and a line that the disk has no room for is taken back.
+    try file.lock(folder.path, a: "folder")
+    try file.append(line.text() + "\n")
   }
 }

@@ -34,8 +34,13 @@ struct ModuleReference {
     of tensor: BaseTensor, keeping kept: KeptVectors, _ folder: BasisFolder?
   ) throws(FileError) -> SpectralBasis {
     do {
-      if let folder { return try folder.basis(of: tensor, keeping: kept).0 }
-      return try SpectralBasis(of: tensor, keeping: kept)
+      var basis =
+        if let folder { try folder.basis(of: tensor, keeping: kept).0 } else {
+          try SpectralBasis(of: tensor, keeping: kept)
+        }
+      // How it is computed is not to depend on what somebody else's basis happens to keep.
+      if !kept.keepsWholeSide(rows: tensor.rows, columns: tensor.columns) { basis.whole = nil }
+      return basis
     } catch {
       throw FileError.wrapping(error, path: tensor.base.path, object: tensor.match.tensor)
     }

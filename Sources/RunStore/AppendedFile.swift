@@ -37,7 +37,7 @@ package struct AppendedFile: ~Copyable {
   /// Keeps the file for this process until it is closed, by whatever end; throws `.cannotCreate` where another one has it.
   ///
   /// - Parameter folder: what it stands for, which is a `kind`, in the message.
-  func lock(_ folder: String, a kind: String = "run") throws(FileError) {
+  package func lock(_ folder: String, a kind: String = "run") throws(FileError) {
     // A program that this process is just starting has the lock of a file that was closed until its own first instruction.
     for _ in 0..<20 {
       guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }

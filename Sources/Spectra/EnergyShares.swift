@@ -81,7 +81,7 @@ package struct EnergyShares: Equatable, Sendable {
     // ‖P·u‖² = ‖Σ⁻¹Vᵀ·(W₀ᵀu)‖² = ‖R⁻ᵀ·(W₀ᵀu)‖² with P the projection on the range of W₀ and RᵀR = W₀ᵀW₀.
     var weighted: Matrix<Double>
     if basis.whole != nil, let last = basis.values.last, last > SpectralBasis.vectorLimit * basis.values[0] {
-      guard let coordinates = pulled.coordinates else { return nil }
+      guard let coordinates = pulled.coordinates, basis.errorOfFirst(basis.order, side) <= mostError else { return nil }
       weighted = coordinates
       weighted.scaleColumns(by: basis.values.map { 1 / $0 })
     } else {

@@ -24,7 +24,7 @@ package struct SpectralBasis: Sendable {
   package let right: Matrix<Double>
   /// All vectors of the shorter side (of either one, where the matrix is square), where they are kept: in their
   /// coordinates W₊ᵀW₊ needs no product with W₀.
-  package let whole: WholeSide?
+  package var whole: WholeSide?
   /// R of the Gram matrix RᵀR of the shorter side, rows of its upper triangle one after the other. Only where the matrix is not square
   /// and no side is kept whole: it tells how much of a vector lies outside the range of W₀.
   package let gramFactor: [Double]?

@@ -6,9 +6,10 @@ import LinearAlgebra
 ///
 /// With W₀ = UΣVᵀ of a tall or square W₀ and ΔW = Σ τᵢ·lᵢ·rᵢᵀ, let pᵢ = VᵀW₀ᵀlᵢ and qᵢ = Vᵀrᵢ; then
 ///
-///     VᵀW₊ᵀW₊V = Σ² + XᵀY + YᵀX,   xᵢ = τᵢ·pᵢ + τᵢ²/2·qᵢ,   yᵢ = qᵢ
+///     VᵀW₊ᵀW₊V = Σ² + XᵀY + YᵀX,   xᵢ = τᵢ·pᵢ + ½·Σⱼ τᵢτⱼ(lᵢᵀlⱼ)·qⱼ,   yᵢ = qᵢ
 ///
-/// with xᵢ and yᵢ as rows of X and Y. One product of W₀ with the update's vectors makes it, and none is needed to work with it. Of a
+/// with xᵢ and yᵢ as rows of X and Y; the lᵢ, which are orthonormal but for rounding, need not be. V's own departure from
+/// orthonormality turns results by as much and no more: as GV = VΣ² holds to rounding, VᵀGV departs from Σ² in the same way as VᵀV from 1. One product of W₀ with the update's vectors makes it, and none is needed to work with it. Of a
 /// wide W₀ it is that of the transpose.
 struct UpdatedGram {
   /// Σ².
@@ -37,14 +38,16 @@ struct UpdatedGram {
     var known = known
     known.add(update, to: side.side, by: operand.base, in: basis)
     pulled = known.coordinates!
-    var (scaled, half) = (pulled, y)
+    let long = side.side == .right ? update.left : update.right
+    var overlaps = product(long.view, long.transposed)
+    var (scaled, moved) = (pulled, y)
     for (i, value) in update.values.enumerated() {
       scaled.scaleRow(i, by: value)
-      half.scaleRow(i, by: value)
+      moved.scaleRow(i, by: value)
+      overlaps.scaleRow(i, by: value / 2)
     }
-    reach = half
-    for (i, value) in update.values.enumerated() { half.scaleRow(i, by: value / 2) }
-    x = scaled + half
+    reach = moved
+    x = scaled + product(overlaps, moved)
   }
 
   var order: Int { diagonal.count }

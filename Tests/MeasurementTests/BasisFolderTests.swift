@@ -97,6 +97,36 @@ import Weights
     expect(try make(), computed: 1, kept: 1)
   }
 
+  /// A basis that claims what cannot be is made anew, as one that is damaged.
+  @Test(arguments: [
+    ("leading", "9223372036854775807"), ("trailing", "9223372036854775807"), ("error_squared", "nan"),
+    ("error_squared", "-1"), ("frobenius_norm", "large"), ("frobenius_norm", "inf"),
+  ]) func impossibleMetadataIsNotBelieved(name: String, value: String) throws {
+    try make()
+    let path = bases + "/layers.0.q.weight.safetensors"
+    let file = try TensorFile(path: path)
+    let good = try Data(contentsOf: URL(fileURLWithPath: path))
+    var metadata = file.metadata
+    metadata[name] = value
+    var writer = SafetensorsWriter(metadata: metadata)
+    for (tensor, entry) in file.tensors {
+      writer.add(tensor, shape: entry.shape, try file.readFinite(tensor, as: Double.self))
+    }
+    try writer.write(to: path)
+    expect(try make(), computed: 1, kept: 1)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == good)
+  }
+
+  @Test func verifyingForgetsTheNorms() throws {
+    try FileManager.default.createDirectory(atPath: bases, withIntermediateDirectories: true)
+    let file = bases + "/norms.jsonl"
+    try "{}\n".write(toFile: file, atomically: true, encoding: .utf8)
+    try make()
+    #expect(FileManager.default.fileExists(atPath: file))
+    try make(verifies: true)
+    #expect(!FileManager.default.fileExists(atPath: file))
+  }
+
   @Test func aCopyOfTheModelIsTheSameModel() throws {
     try make()
     let copy = run.folder.path("copy")

@@ -35,7 +35,8 @@ import Weights
   @Test func aShardIsReadFromItsText() throws {
     #expect(try Shard("0/1") == Shard(index: 0, count: 1))
     #expect(try Shard("11/12").description == "11/12")
-    for text in ["", "1", "1/", "/1", "a/b", "1/2/3", "-1/2", "2/2", "0/0", "0/-1", "1.0/2", "auto"] {
+    for text in ["", "1", "1/", "/1", "a/b", "1/2/3", "-1/2", "2/2", "0/0", "0/-1", "1.0/2", "auto", "0/1000000000000"]
+    {
       #expect(throws: ShardError.self, "\(text)") { try Shard(text) }
     }
   }
@@ -76,6 +77,8 @@ import Weights
     var uneven = array(1, 0..<6)
     uneven["SLURM_ARRAY_TASK_COUNT"] = "3"
     #expect(try message(uneven).contains("evenly spaced"))
+    // --array=5: the one task that is submitted again is not the whole.
+    #expect(try message(array(5, 5..<6)).contains("submitted again"))
   }
 }
 

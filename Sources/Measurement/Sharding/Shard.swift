@@ -5,6 +5,9 @@ package struct Shard: Hashable, Sendable, CustomStringConvertible {
   /// How many there are.
   package let count: Int
 
+  /// More than there are machines.
+  private static let most = 1_000_000
+
   package var description: String { "\(index)/\(count)" }
 
   /// - Throws: `ShardError` unless 0 ≤ `index` < `count`.
@@ -13,6 +16,9 @@ package struct Shard: Hashable, Sendable, CustomStringConvertible {
       throw ShardError(
         "expected i/n with i from 0 to n - 1, found \(index)/\(count)"
           + (index == count && count > 0 ? "; the last of \(count) is \(count - 1)/\(count)" : ""))
+    }
+    guard count <= Self.most else {
+      throw ShardError("expected at most \(Self.most) shards, found \(index)/\(count)")
     }
     (self.index, self.count) = (index, count)
   }
@@ -53,10 +59,14 @@ extension Shard {
     }
     if environment["SLURM_ARRAY_TASK_ID"] != nil {
       let step = try number("SLURM_ARRAY_TASK_STEP", default: 1)
-      let distance = try number("SLURM_ARRAY_TASK_ID") - number("SLURM_ARRAY_TASK_MIN")
+      let first = try number("SLURM_ARRAY_TASK_MIN")
+      let distance = try number("SLURM_ARRAY_TASK_ID") - first
       let count = try number("SLURM_ARRAY_TASK_COUNT")
+      guard count > 1 || first == 0 else {
+        throw ShardError("auto: expected a job array, found one task of another array submitted again; say --shard i/n")
+      }
       guard step > 0, distance.isMultiple(of: step), (0..<max(1, count)).contains(distance / step),
-        try number("SLURM_ARRAY_TASK_MAX") - number("SLURM_ARRAY_TASK_MIN") == (count - 1) * step
+        try number("SLURM_ARRAY_TASK_MAX") - first == (count - 1) * step
       else {
         throw ShardError("auto: expected a job array of evenly spaced numbers, such as 0-7; say --shard i/n")
       }

@@ -1,3 +1,4 @@
+import Foundation
 import LinearAlgebra
 
 /// Memory that is uninitialised, owned, and grows when asked for more.
@@ -34,8 +35,7 @@ package final class Buffer<S: Sendable>: @unchecked Sendable {
 
   /// Element by element this would be slow in generic code; the bits of zero are all zero.
   func zero(_ count: Int) where S: Scalar {
-    UnsafeMutableRawPointer(pointer).initializeMemory(
-      as: UInt8.self, repeating: 0, count: count * MemoryLayout<S>.stride)
+    memset(pointer, 0, count * MemoryLayout<S>.stride)
   }
 }
 
