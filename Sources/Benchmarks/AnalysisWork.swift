@@ -91,10 +91,7 @@ struct AnalysisMeasurement {
     let series = try SpectralSeries(data: data.layer())
     let products = SpectralProducts(of: series)
     let (own, peer) = try comparison.run(
-      {
-        let (seconds, said) = try Clock.processor.time(series.measure)
-        return Sample(value: seconds, said: said)
-      }, beside: products.measure)
+      { try Clock.processor.sample(series.measure) }, beside: products.measure)
     let factor = Double(SpectralData.Size.large.layers)
     return Figure(
       name: "series", conditions: conditions(.processor, threads: 1, layers: 1, depth: "update and energies"),
@@ -107,10 +104,7 @@ struct AnalysisMeasurement {
     let path = try data.layer()
     let stages = try BasisStages(base: path + "/base")
     let (own, peer) = try comparison.run(
-      {
-        let (seconds, said) = try Clock.processor.time { try SpectralWork.basis(path, jobs: 1) }
-        return Sample(value: seconds, said: said)
-      }, beside: stages.measure)
+      { try Clock.processor.sample { try SpectralWork.basis(path, jobs: 1) } }, beside: stages.measure)
     let factor = Double(SpectralData.Size.large.layers)
     return Figure(
       name: "basis", conditions: conditions(.processor, threads: 1, layers: 1, depth: "basis"),

@@ -4,6 +4,14 @@ struct Sample {
   var said: String
 }
 
+extension Clock {
+  /// One repetition of a work that says what its result is.
+  func sample(_ work: () throws -> String) rethrows -> Sample {
+    let (seconds, said) = try time(work)
+    return Sample(value: seconds, said: said)
+  }
+}
+
 /// How both sides of a figure are run: in turn, so that what else the machine does meets both.
 struct Comparison {
   var repetitions: Int

@@ -100,8 +100,7 @@ struct PeersCommand: ParsableCommand {
       SpectralWork.basisWorkers.rawValue, SpectralWork.basisWorkers.conditions,
       ours: { try SpectralWork.basis(data, jobs: 1) }, beside: "this program with two workers", factor: 1
     ) {
-      let (seconds, said) = try Clock.processor.time { try SpectralWork.basis(data, jobs: 2) }
-      return Sample(value: seconds, said: said)
+      try Clock.processor.sample { try SpectralWork.basis(data, jobs: 2) }
     }
   }
 
@@ -110,11 +109,7 @@ struct PeersCommand: ParsableCommand {
     theirs: () throws -> Sample
   ) throws -> Figure {
     let clock = conditions.clock ?? .wall
-    let (own, others) = try Comparison(repetitions: repetitions).run(
-      {
-        let (seconds, said) = try clock.time(ours)
-        return Sample(value: seconds, said: said)
-      }, beside: theirs)
+    let (own, others) = try Comparison(repetitions: repetitions).run({ try clock.sample(ours) }, beside: theirs)
     return Figure(
       name: name, conditions: conditions, own: Figure.Side("this program", own),
       peer: Figure.Side(peer, others, factor: factor))

@@ -43,17 +43,13 @@ struct SavingsCommand: ParsableCommand {
 
   private func figure(_ work: TrainingWork, _ saving: Saving) throws -> Figure {
     let conditions = work.conditions(threads: threads)
-    func repeated(_ body: @escaping () throws -> String) -> () throws -> Sample {
-      {
-        let (seconds, said) = try (conditions.clock ?? .wall).time(body)
-        return Sample(value: seconds, said: said)
-      }
-    }
-    let (own, without) = try Comparison(repetitions: repetitions).run(
-      repeated(work.prepare(threads: threads, base: "")),
-      beside: repeated(work.prepare(threads: threads, base: "", without: saving)))
+    let clock = conditions.clock ?? .wall
+    let with = try work.prepare(threads: threads, base: "")
+    let without = try work.prepare(threads: threads, base: "", without: saving)
+    let (own, peer) = try Comparison(repetitions: repetitions).run(
+      { try clock.sample(with) }, beside: { try clock.sample(without) })
     return Figure(
       name: "\(work.rawValue) \(saving.rawValue)", conditions: conditions, own: Figure.Side("all savings", own),
-      peer: Figure.Side("without \(saving.rawValue)", without))
+      peer: Figure.Side("without \(saving.rawValue)", peer))
   }
 }

@@ -50,6 +50,7 @@ struct ModuleReference {
     of tensor: BaseTensor, _ norms: KeptNorms, _ journal: PieceJournal
   ) throws(FileError) -> Double {
     let name = BasisFolder.name(of: tensor)
+    // The journal remembers it where there is no folder, or none that can be written.
     if let kept = journal.norm(of: name) { return kept }
     let norm = try norms.norm(of: tensor)
     try journal.append(norm: norm, of: name)

@@ -86,8 +86,7 @@ extension SpectralBasis {
   ) throws {
     try self.init(
       of: w, gram: gram.dense(), in: gram.side.vectors, errorOfGram: basis.error, leading: leading, trailing: trailing,
-      keepsSide: false,
-      tellsNullSpace: false)
+      keepsSide: false, tellsNullSpace: false)
   }
 
   /// - Parameters:
@@ -95,8 +94,7 @@ extension SpectralBasis {
   ///   - given: the error that it has beside that of this arithmetic.
   private init(
     of w: some MatrixSource, gram: consuming GramMatrix, in side: Matrix<Double>? = nil,
-    errorOfGram given: FrameError? = nil,
-    leading: Int, trailing: Int, keepsSide: Bool, tellsNullSpace: Bool
+    errorOfGram given: FrameError? = nil, leading: Int, trailing: Int, keepsSide: Bool, tellsNullSpace: Bool
   ) throws {
     let trace = max(0, gram.trace)
     let factor = tellsNullSpace ? gram.packedCholeskyFactor() : nil

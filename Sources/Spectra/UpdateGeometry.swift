@@ -81,11 +81,8 @@ package struct WeightDrift: Sendable {
     let start = min(frame.basis.leading, KeptVectors.leading(directions: frame.k))
     guard frame.basis.order > max(Self.orderAlwaysDense, 2 * start) else { return nil }
     if let gram {
-      var iteration = UpdatedGramIteration(
-        gram, basis: frame.basis, updateNorm: operand.update.spectralNorm, start: start, wanted: frame.wanted)
-      return try iteration.solve(tolerance: tolerance).map {
-        UpdatedSubspace($0.ritz, errors: $0.errors, gram, operand)
-      }
+      var iteration = UpdatedGramIteration(operand, gram, basis: frame.basis, start: start, wanted: frame.wanted)
+      return try iteration.solve(tolerance: tolerance)
     }
     var iteration = RayleighRitz(
       operand, basis: frame.basis, start: start, wanted: frame.wanted, pulled: pulled[.right])

@@ -8,10 +8,9 @@ import LinearAlgebra
 ///
 ///     VᵀW₊ᵀW₊V = Σ² + XᵀY + YᵀX,   xᵢ = τᵢ·pᵢ + ½·Σⱼ τᵢτⱼ(lᵢᵀlⱼ)·qⱼ,   yᵢ = qᵢ
 ///
-/// with xᵢ and yᵢ as rows of X and Y; the lᵢ, which are orthonormal but for rounding, need not be. V's own departure from
-/// orthonormality turns results by as much and no more: as GV = VΣ² holds to rounding, VᵀGV departs from Σ² in the same way as VᵀV from 1. One product of W₀ with the update's vectors makes it, and none is needed to work with it. Of a
-/// wide W₀ it is that of the transpose.
-struct UpdatedGram {
+/// with xᵢ and yᵢ as rows of X and Y. The lᵢ need not be orthonormal, which those of ill-conditioned factors are not to the last digits.
+/// One product of W₀ with the update's vectors makes it, and none is needed to work with it. Of a wide W₀ it is that of the transpose.
+package struct UpdatedGram {
   /// Σ².
   let diagonal: [Double]
   /// pᵢ, one row a term.
@@ -21,18 +20,18 @@ struct UpdatedGram {
   private let reach: Matrix<Double>
   private let y: Matrix<Double>
 
-  private let rows: Int
-  private let columns: Int
+  /// False for a square W₀ that is read transposed: there the side is the left one, and decompositions begin with the right one.
+  let isOnShorterSide: Bool
   /// The vectors that the coordinates belong to.
   let side: SpectralBasis.WholeSide
 
   /// - Parameter known: products of W₀ with the update's vectors; what is needed and missing is computed.
   /// - Returns: nil where the basis keeps no side whole, or the update is not of low rank.
-  init?(of operand: UpdatedWeight, basis: SpectralBasis, pulled known: PulledVectors) {
+  package init?(of operand: UpdatedWeight, basis: SpectralBasis, pulled known: PulledVectors) {
     let update = operand.update
     guard let side = basis.whole, case .factored = update.form else { return nil }
     self.side = side
-    (rows, columns) = (basis.rows, basis.columns)
+    isOnShorterSide = side.side == (basis.rows >= basis.columns ? .right : .left)
     diagonal = basis.values.map { $0 * $0 }
     y = product((side.side == .right ? update.right : update.left).view, side.vectors.transposed)
     var known = known
@@ -51,9 +50,6 @@ struct UpdatedGram {
   }
 
   var order: Int { diagonal.count }
-
-  /// False for a square W₀ that is read transposed: there the side is the left one, and decompositions begin with the right one.
-  var isOnShorterSide: Bool { side.side == (rows >= columns ? .right : .left) }
 
   /// The images of the rows of z, as rows. Cost 8·terms·order·z.rows flop.
   func images(of z: Matrix<Double>) -> Matrix<Double> {
@@ -100,11 +96,12 @@ struct UpdatedGram {
   }
 }
 
-/// The leading eigenvectors of an `UpdatedGram` on a growing space, whose residuals bound the error.
+/// The leading singular vectors of W₊ from its `UpdatedGram` on a growing space, whose residuals bound the error.
 ///
 /// The space begins with W₀'s own leading vectors and grows by residuals that are divided by what the diagonal tells of the operator
 /// (Davidson 1975): with the diagonal for most of it, each step squares the error or nearly so. `RitzVectors` says what bounds it.
-struct UpdatedGramIteration {
+package struct UpdatedGramIteration {
+  private let operand: UpdatedWeight
   private let gram: UpdatedGram
   private let basis: SpectralBasis
   private let wanted: [Int]
@@ -122,25 +119,23 @@ struct UpdatedGramIteration {
   /// - Parameters:
   ///   - start: how many of W₀'s leading vectors to begin with.
   ///   - wanted: the k whose subspaces are asked for; at most `start`.
-  init(_ gram: UpdatedGram, basis: SpectralBasis, updateNorm: Double, start c: Int, wanted: [Int]) {
-    (self.gram, self.basis, self.wanted) = (gram, basis, wanted)
+  package init(_ operand: UpdatedWeight, _ gram: UpdatedGram, basis: SpectralBasis, start c: Int, wanted: [Int]) {
+    (self.operand, self.gram, self.basis, self.wanted) = (operand, gram, basis, wanted)
     space = Matrix(rows: c, columns: gram.order)
     for i in 0..<c { space[i, i] = 1 }
     products = gram.images(of: space)
     projected = product(space.view, products.transposed)
     next = c < basis.order ? basis.values[c] : 0
     let largest = basis.values.first ?? 0
-    scale = largest + updateNorm
+    scale = largest + operand.update.spectralNorm
     basisError = basis.error.squared + 2 * scale * basis.error.direct
   }
 
   /// Grows the space until the error bounds are below what is asked for.
   ///
   /// - Parameter tolerance: the error, in radians, that is small enough where the first vectors have turned by at least the angle.
-  /// - Returns: the last Ritz vectors and the bounds of their errors; nil where the space would outgrow half of the matrix first.
-  mutating func solve(
-    tolerance: (_ angle: Double) -> Double
-  ) throws -> (ritz: RitzVectors, errors: [Int: Double])? {
+  /// - Returns: nil where the space would outgrow half of the matrix first. Cost: one product with W₀, at the end.
+  package mutating func solve(tolerance: (_ angle: Double) -> Double) throws -> UpdatedSubspace? {
     for _ in 0...RayleighRitz.mostExtensions {
       let ritz = try ritz()
       var errors: [Int: Double] = [:]
@@ -150,7 +145,7 @@ struct UpdatedGramIteration {
         errors[k] = try ritz.error(of: k, enough: enough)
         return errors[k]! > enough
       }
-      if open.isEmpty { return (ritz, errors) }
+      if open.isEmpty { return subspace(ritz, errors) }
       guard let block = ritz.extension(for: open.max()!, dividedByDistanceTo: gram.diagonal),
         2 * (space.rows + block.rows) <= gram.order
       else { return nil }
@@ -178,17 +173,16 @@ struct UpdatedGramIteration {
       of: projected, in: space, outer: outer, first: wanted.max()!, outside: outside * outside,
       rounding: 8 * Double.unitRoundoff * scale * scale * Double(space.rows).squareRoot() + basisError)
   }
-}
 
-extension UpdatedSubspace {
-  /// From Ritz vectors in the coordinates of a whole side of W₀. Cost: one product with W₀.
-  init(_ ritz: RitzVectors, errors: [Int: Double], _ gram: UpdatedGram, _ operand: UpdatedWeight) {
-    let count = errors.keys.max()!
+  /// The subspaces of both sides, out of V's coordinates.
+  private func subspace(_ ritz: RitzVectors, _ errors: [Int: Double]) -> UpdatedSubspace {
+    let count = wanted.max()!
     let short = product(ritz.vectors(count), gram.side.vectors)
+    let isRight = gram.side.side == .right
+    var long = isRight ? operand.images(of: short) : operand.adjointImages(of: short)
     let values = ritz.values(count)
-    var long = gram.side.side == .right ? operand.images(of: short) : operand.adjointImages(of: short)
     for i in 0..<count { long.scaleRow(i, by: values[i] > 0 ? 1 / values[i] : 0) }
-    let (left, right) = gram.side.side == .right ? (long, short) : (short, long)
-    self.init(values: values, left: left, right: right, errors: errors)
+    return UpdatedSubspace(
+      values: values, left: isRight ? long : short, right: isRight ? short : long, errors: errors)
   }
 }

@@ -9,8 +9,10 @@ package final class ParallelDecoder<S: TransformerScalar> {
   package let threads: Int
   private let plan: GradientPlan
   private let lanes: [Lane<S>]
-  /// The weights that were last sampled from, where that is faster.
-  private let packed: PackedWeights<S>?
+  private let savings: DecoderSavings
+  /// The weights that were last sampled from, where that is faster; as large as the model, and not made where nothing is sampled.
+  private lazy var packed: PackedWeights<S>? =
+    savings.packsWeights ? PackedWeights(layout, fused: savings.fusesProjections) : nil
 
   private static var mostLanes: Int { 8 }
   /// Enough rows a lane for matrix products to be efficient.
@@ -29,10 +31,10 @@ package final class ParallelDecoder<S: TransformerScalar> {
     self.layout = layout
     self.threads = threads
     self.plan = plan
+    self.savings = savings
     lanes = (0..<Self.mostLanes).map { _ in
       Lane(layout, savings: savings, denseCount: plan.wantsDense ? layout.count : 0, factorCount: factorCount)
     }
-    packed = savings.packsWeights ? PackedWeights(layout, fused: savings.fusesProjections) : nil
   }
 
   /// Runs `body` for each of the first `count` lanes with its number, on at most `threads` threads.
